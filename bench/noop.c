@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * noop.c - the floor that the bank is measured against: `noop PORT`.
+ *
+ * Purpose    What one thread pays for the sockets alone: accept, wait, read, write. It parses
+ *            nothing and answers whatever a read brought with one fixed reply, of the same
+ *            bytes as the bank's to an accepted transaction.
+ * Invariant  One read, one reply; so a client must neither pipeline nor split a request.
+ * Ownership  A connection is its descriptor; whoever sees it end closes it.
+ * Threads    One.
+ * Errors     Of a connection: it is closed. Of the start: perror and exit 1.
+ * Not here   Anything a real server needs. For benchmarks, on the loopback only.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    EVENTS_MAX = 256,  /* per wait: as many as the benchmark has connections */
+    BACKLOG = 1024,    /* all of them may connect at once */
+    READ_BYTES = 8192, /* far more than any request of the benchmark */
+};
+
+static const char reply[] = "HTTP/1.1 200 OK\r\n"
+                            "Date: Wed, 17 Jan 2024 02:34:41 GMT\r\n"
+                            "Content-Type: application/json\r\n"
+                            "Content-Length: 31\r\n"
+                            "\r\n"
+                            "{\"limite\":100000,\"saldo\":-9098}";
+
+static void die(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+static int listen_on(uint16_t port)
+{
+    const struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_port = htons(port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+    const int yes = 1;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        die("socket");
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0)
+        die("setsockopt");
+    if (bind(fd, (const struct sockaddr *)&address, sizeof address) < 0)
+        die("bind");
+    if (listen(fd, BACKLOG) < 0)
+        die("listen");
+    return fd;
+}
+
+static void watch(int epoll, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+        die("epoll_ctl");
+}
+
+static void accept_all(int epoll, int listener)
+{
+    const int yes = 1;
+    int fd;
+    while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+        watch(epoll, fd);
+    }
+}
+
+static void answer(int fd)
+{
+    char request[READ_BYTES];
+    ssize_t got = read(fd, request, sizeof request);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    /* The socket's buffer is empty at each reply, so a short write is a broken client. */
+    if (got <= 0 || send(fd, reply, sizeof reply - 1, MSG_NOSIGNAL) != (ssize_t)(sizeof reply - 1))
+        close(fd);
+}
+
+int main(int argc, char **argv)
+{
+    char *end = NULL;
+    long port = argc == 2 ? strtol(argv[1], &end, 10) : 0;
+    if (port < 1 || port > UINT16_MAX || *end != '\0') {
+        fprintf(stderr, "usage: noop PORT\n");
+        return 2;
+    }
+    int listener = listen_on((uint16_t)port);
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (epoll < 0)
+        die("epoll_create1");
+    watch(epoll, listener);
+
+    struct epoll_event events[EVENTS_MAX];
+    for (;;) {
+        int ready = epoll_wait(epoll, events, EVENTS_MAX, -1);
+        for (int i = 0; i < ready; i++) {
+            if (events[i].data.fd == listener)
+                accept_all(epoll, listener);
+            else
+                answer(events[i].data.fd);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * commands.h - what `crebito COMMAND` does.
+ *
+ * Purpose    One function for each command, given valid options.
+ * Invariant  stdout is for what was asked for, stderr for the log and for what went wrong.
+ * Ownership  Borrows the options.
+ * Threads    The main thread; command_serve() starts the store's.
+ * Errors     The process's exit status: 0 done, 1 could not, 2 the request makes no sense (and,
+ *            for status: the store cannot be read).
+ * Not here   Reading options: ops/options.h.
+ */
+#ifndef CREBITO_COMMANDS_H
+#define CREBITO_COMMANDS_H
+
+#include "ops/options.h"
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+MUST_CHECK int command_serve(const struct options *options);
+MUST_CHECK int command_init(const struct options *options);
+MUST_CHECK int command_status(const struct options *options);
+
+#endif

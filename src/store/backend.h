@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * backend.h - what a kind of store provides; store.c does the rest.
+ *
+ * Purpose    The inside of the seam: a table of calls, one table for each kind of store.
+ * Invariant  commit() answers every op of its batch, and answers OUTCOME_OK only for what is
+ *            durable when it returns.
+ * Ownership  A backend is made by its own open function and freed by close().
+ * Threads    answer_now() runs on the submitter's thread, commit() on the committer's, at the same
+ *            time. close() runs when both are done.
+ * Errors     Outcomes; a backend logs when its ability to serve changes.
+ * Not here   Queues, threads, requests.
+ */
+#ifndef CREBITO_STORE_BACKEND_H
+#define CREBITO_STORE_BACKEND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store/op.h"
+
+struct backend {
+    const struct backend_calls *calls;
+};
+
+struct backend_calls {
+    /* True if the op could be answered without a commit, and now is. */
+    bool (*answer_now)(struct backend *backend, struct op *op);
+
+    /* Apply the ops in order, make them durable, set every outcome. */
+    void (*commit)(struct backend *backend, struct op **batch, uint32_t count);
+
+    void (*close)(struct backend *backend);
+};
+
+#endif

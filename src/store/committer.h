@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * committer.h - the thread that commits.
+ *
+ * Purpose    Group commit: take whatever ops are waiting, commit them as one batch, answer them.
+ *            While a batch is being flushed the next one gathers, so batches grow with the load.
+ * Invariant  One batch at a time, in the order of submission; answered only after commit().
+ * Ownership  Borrows the queue and the backend until committer_stop() returns.
+ * Threads    It is one.
+ * Errors     A thread that cannot be started is a false from committer_start().
+ * Not here   What a commit is.
+ */
+#ifndef CREBITO_STORE_COMMITTER_H
+#define CREBITO_STORE_COMMITTER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "store/backend.h"
+#include "store/queue.h"
+
+struct committer {
+    pthread_t thread;
+    struct queue *queue;
+    struct backend *backend;
+    void (*wake)(void *context); /* called on the committer's thread */
+    void *wake_context;
+};
+
+/* The caller has filled in all but `thread`. */
+MUST_CHECK bool committer_start(struct committer *committer);
+
+/* Close the queue first. Returns when every op has been answered. */
+void committer_stop(struct committer *committer);
+
+#endif

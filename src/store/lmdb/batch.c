@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * batch.c - see batch.h.
+ */
+#include "store/lmdb/batch.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Keys that one batch clears at most, beside one for each op: more than are added, so that old
+ * ones never pile up, and few enough that no batch is long. */
+enum { EXPIRED_PER_BATCH = 32 };
+
+/* --- accounts of this batch ----------------------------------------------------------------- */
+
+static int load_account(struct batch *batch, MDB_txn *txn, uint32_t client,
+                        struct batch_account *account)
+{
+    uint8_t client_key[CLIENT_KEY_BYTES];
+    MDB_val key = {sizeof client_key, client_key}, value;
+
+    account->changed = false;
+    client_key_encode(client_key, client);
+    int result = mdb_get(txn, batch->environment->accounts, &key, &value);
+    if (result == MDB_NOTFOUND) {
+        account->found = OUTCOME_NO_CLIENT;
+        account->record.account.client = client;
+        return MDB_SUCCESS;
+    }
+    if (result != MDB_SUCCESS)
+        return result;
+    if (account_record_decode(&account->record, client, value.mv_data, value.mv_size)) {
+        account->found = OUTCOME_OK;
+    } else {
+        account->found = OUTCOME_CORRUPT;
+        account->record.account.client = client;
+    }
+    return MDB_SUCCESS;
+}
+
+static int find_account(struct batch *batch, MDB_txn *txn, uint32_t client,
+                        struct batch_account **ret)
+{
+    uint32_t slot = (client * UINT32_C(2654435761)) % BATCH_SLOTS; /* Knuth's multiplicative hash */
+    for (; batch->slots[slot] != 0; slot = (slot + 1) % BATCH_SLOTS) {
+        struct batch_account *account = &batch->accounts[batch->slots[slot] - 1];
+        if (account->record.account.client == client) {
+            *ret = account;
+            return MDB_SUCCESS;
+        }
+    }
+    assert(batch->accounts_count < BATCH_OPS_MAX);
+    struct batch_account *account = &batch->accounts[batch->accounts_count];
+    int result = load_account(batch, txn, client, account);
+    if (result == MDB_SUCCESS) {
+        batch->slots[slot] = (uint16_t)++batch->accounts_count;
+        *ret = account;
+    }
+    return result;
+}
+
+static int write_accounts(struct batch *batch, MDB_txn *txn)
+{
+    int result = MDB_SUCCESS;
+    for (uint32_t i = 0; result == MDB_SUCCESS && i < batch->accounts_count; i++) {
+        const struct batch_account *account = &batch->accounts[i];
+        if (!account->changed)
+            continue;
+        uint8_t client_key[CLIENT_KEY_BYTES], bytes[ACCOUNT_RECORD_BYTES_MAX];
+        client_key_encode(client_key, account->record.account.client);
+        MDB_val key = {sizeof client_key, client_key};
+        MDB_val value = {account_record_encode(bytes, &account->record), bytes};
+        result = mdb_put(txn, batch->environment->accounts, &key, &value, 0);
+    }
+    return result;
+}
+
+/* --- the journal ---------------------------------------------------------------------------- */
+
+static int append_journal(struct batch *batch, MDB_txn *txn, const struct account_record *account,
+                          const struct entry *entry, uint64_t previous_sequence)
+{
+    struct journal_record record = {
+        .sequence = account->last_sequence,
+        .previous_sequence = previous_sequence,
+        .client = account->account.client,
+        .kind = (enum journal_kind)entry->kind,
+        .limit_cents = account->account.limit_cents,
+        .balance_cents = account->account.balance_cents,
+        .entry = *entry,
+    };
+    uint8_t sequence_key[SEQUENCE_KEY_BYTES], bytes[JOURNAL_RECORD_BYTES_MAX];
+    sequence_key_encode(sequence_key, record.sequence);
+    MDB_val key = {sizeof sequence_key, sequence_key};
+    MDB_val value = {journal_record_encode(bytes, &record), bytes};
+    return mdb_put(txn, batch->environment->journal, &key, &value, MDB_APPEND);
+}
+
+static int read_journal(const struct batch *batch, MDB_txn *txn, uint64_t sequence,
+                        struct journal_record *ret, bool *ret_sound)
+{
+    uint8_t sequence_key[SEQUENCE_KEY_BYTES];
+    MDB_val key = {sizeof sequence_key, sequence_key}, value;
+    sequence_key_encode(sequence_key, sequence);
+    int result = mdb_get(txn, batch->environment->journal, &key, &value);
+    *ret_sound = result == MDB_SUCCESS &&
+                 journal_record_decode(ret, sequence, value.mv_data, value.mv_size);
+    return result == MDB_NOTFOUND ? MDB_SUCCESS : result;
+}
+
+/* --- idempotency keys ----------------------------------------------------------------------- */
+
+struct booked_key {
+    uint8_t bytes[IDEMPOTENCY_KEY_BYTES_MAX];
+    size_t size;
+};
+
+/* The key was booked as `sequence`: the same request gets the same answer, another none. */
+static int replay(const struct batch *batch, MDB_txn *txn, struct op *op, uint64_t sequence)
+{
+    struct journal_record first;
+    bool sound;
+    int result = read_journal(batch, txn, sequence, &first, &sound);
+    if (result != MDB_SUCCESS)
+        return result;
+    if (!sound || first.client != op->client || first.kind == JOURNAL_OPENING) {
+        op->outcome = OUTCOME_CORRUPT;
+    } else if (!entry_same_request(&first.entry, &op->entry)) {
+        op->outcome = OUTCOME_KEY_REUSED;
+    } else {
+        op->outcome = OUTCOME_OK;
+        op->replayed = true;
+        op->limit_cents = first.limit_cents;
+        op->balance_cents = first.balance_cents;
+    }
+    return MDB_SUCCESS;
+}
+
+/* *ret_known: the op has its answer. */
+static int look_up_key(const struct batch *batch, MDB_txn *txn, struct op *op,
+                       const struct booked_key *booked, bool *ret_known)
+{
+    MDB_val key = {booked->size, (void *)booked->bytes}, value;
+    uint64_t sequence;
+
+    int result = mdb_get(txn, batch->environment->keys, &key, &value);
+    *ret_known = result == MDB_SUCCESS;
+    if (result == MDB_NOTFOUND)
+        return MDB_SUCCESS;
+    if (result != MDB_SUCCESS)
+        return result;
+    if (!key_record_decode(&sequence, booked->bytes, booked->size, value.mv_data, value.mv_size)) {
+        op->outcome = OUTCOME_CORRUPT;
+        return MDB_SUCCESS;
+    }
+    return replay(batch, txn, op, sequence);
+}
+
+static int store_key(struct batch *batch, MDB_txn *txn, const struct booked_key *booked,
+                     uint64_t sequence, int64_t time_us)
+{
+    uint8_t key_value[KEY_RECORD_BYTES];
+    MDB_val key = {booked->size, (void *)booked->bytes};
+    MDB_val value = {key_record_encode(key_value, booked->bytes, booked->size, sequence),
+                     key_value};
+    int result = mdb_put(txn, batch->environment->keys, &key, &value, MDB_NOOVERWRITE);
+    if (result != MDB_SUCCESS)
+        return result;
+
+    struct expiry_record expiry = {.time_us = time_us, .key_bytes = (uint8_t)booked->size};
+    memcpy(expiry.idempotency_key, booked->bytes, booked->size);
+    uint8_t sequence_key[SEQUENCE_KEY_BYTES], expiry_value[EXPIRY_RECORD_BYTES_MAX];
+    sequence_key_encode(sequence_key, sequence);
+    key = (MDB_val){sizeof sequence_key, sequence_key};
+    value = (MDB_val){expiry_record_encode(expiry_value, sequence, &expiry), expiry_value};
+    if (time_us < batch->oldest_key_time_us && batch->oldest_key_time_us != INT64_MIN)
+        batch->oldest_key_time_us = time_us;
+    return mdb_put(txn, batch->environment->expiry, &key, &value, MDB_APPEND);
+}
+
+/* Forget up to `max` keys that are past their time. A damaged record is left for an audit. */
+static int expire_keys(struct batch *batch, MDB_txn *txn, int64_t now_us, uint32_t max)
+{
+    MDB_cursor *cursor;
+    MDB_val sequence_key, value;
+    struct expiry_record record;
+
+    if (batch->oldest_key_time_us > now_us - batch->key_retention_us)
+        return MDB_SUCCESS;
+    int result = mdb_cursor_open(txn, batch->environment->expiry, &cursor);
+    if (result != MDB_SUCCESS)
+        return result;
+    for (;;) {
+        result = mdb_cursor_get(cursor, &sequence_key, &value, MDB_FIRST);
+        if (result == MDB_NOTFOUND) {
+            batch->oldest_key_time_us = INT64_MAX;
+            result = MDB_SUCCESS;
+            break;
+        }
+        if (result != MDB_SUCCESS)
+            break;
+        if (sequence_key.mv_size != SEQUENCE_KEY_BYTES ||
+            !expiry_record_decode(&record, sequence_key_decode(sequence_key.mv_data), value.mv_data,
+                                  value.mv_size)) {
+            batch->oldest_key_time_us = INT64_MAX;
+            break;
+        }
+        batch->oldest_key_time_us = record.time_us;
+        if (record.time_us > now_us - batch->key_retention_us || max-- == 0)
+            break;
+        MDB_val key = {record.key_bytes, record.idempotency_key};
+        result = mdb_del(txn, batch->environment->keys, &key, NULL);
+        if (result == MDB_SUCCESS || result == MDB_NOTFOUND)
+            result = mdb_cursor_del(cursor, 0);
+        if (result != MDB_SUCCESS)
+            break;
+    }
+    mdb_cursor_close(cursor);
+    return result;
+}
+
+/* --- a batch -------------------------------------------------------------------------------- */
+
+static int apply_entry(struct batch *batch, MDB_txn *txn, struct op *op)
+{
+    struct batch_account *account;
+    struct booked_key booked;
+    bool known = false;
+
+    op->replayed = false;
+    int result = find_account(batch, txn, op->client, &account);
+    if (result != MDB_SUCCESS)
+        return result;
+    if (account->found != OUTCOME_OK) {
+        op->outcome = account->found;
+        return MDB_SUCCESS;
+    }
+    if (op->key_bytes > 0) {
+        booked.size = idempotency_key_encode(booked.bytes, op->client, op->key, op->key_bytes);
+        result = look_up_key(batch, txn, op, &booked, &known);
+        if (result != MDB_SUCCESS || known)
+            return result;
+    }
+    struct account_record *record = &account->record;
+    op->entry.time_us = batch->last_time_us + 1;
+    op->outcome = ledger_apply(&record->account, &op->entry);
+    if (op->outcome != OUTCOME_OK)
+        return MDB_SUCCESS;
+
+    uint64_t previous_sequence = record->last_sequence;
+    batch->last_time_us = op->entry.time_us;
+    record->last_sequence = ++batch->last_sequence;
+    record->entries++;
+    account->changed = true;
+    op->limit_cents = record->account.limit_cents;
+    op->balance_cents = record->account.balance_cents;
+
+    result = append_journal(batch, txn, record, &op->entry, previous_sequence);
+    if (result == MDB_SUCCESS && op->key_bytes > 0)
+        result = store_key(batch, txn, &booked, record->last_sequence, op->entry.time_us);
+    return result;
+}
+
+int batch_apply(struct batch *batch, MDB_txn *txn, struct op **ops, uint32_t count, int64_t now_us)
+{
+    assert(count <= BATCH_OPS_MAX);
+    batch->undo_sequence = batch->last_sequence;
+    batch->undo_time_us = batch->last_time_us;
+    batch->accounts_count = 0;
+    memset(batch->slots, 0, sizeof batch->slots);
+
+    /* The clock may stand still or step back; the journal's times do not. */
+    if (batch->last_time_us < now_us - 1)
+        batch->last_time_us = now_us - 1;
+
+    int result = MDB_SUCCESS;
+    for (uint32_t i = 0; result == MDB_SUCCESS && i < count; i++)
+        if (ops[i]->kind == OP_ENTRY)
+            result = apply_entry(batch, txn, ops[i]);
+    if (result == MDB_SUCCESS && batch_changed(batch))
+        result = write_accounts(batch, txn);
+    if (result == MDB_SUCCESS && batch_changed(batch))
+        result = expire_keys(batch, txn, now_us, count + EXPIRED_PER_BATCH);
+    return result;
+}
+
+bool batch_changed(const struct batch *batch)
+{
+    return batch->last_sequence != batch->undo_sequence;
+}
+
+void batch_undo(struct batch *batch)
+{
+    batch->last_sequence = batch->undo_sequence;
+    batch->last_time_us = batch->undo_time_us;
+    batch->oldest_key_time_us = INT64_MIN; /* look again */
+}
+
+int batch_init(struct batch *batch, const struct environment *environment, MDB_txn *snapshot,
+               int64_t key_retention_us)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    struct journal_record last;
+
+    memset(batch, 0, sizeof *batch);
+    batch->environment = environment;
+    batch->key_retention_us = key_retention_us;
+    batch->oldest_key_time_us = INT64_MIN;
+    int result = mdb_cursor_open(snapshot, environment->journal, &cursor);
+    if (result != MDB_SUCCESS)
+        return result;
+    result = mdb_cursor_get(cursor, &key, &value, MDB_LAST);
+    if (result == MDB_SUCCESS) {
+        if (key.mv_size == SEQUENCE_KEY_BYTES &&
+            journal_record_decode(&last, sequence_key_decode(key.mv_data), value.mv_data,
+                                  value.mv_size)) {
+            batch->last_sequence = last.sequence;
+            batch->last_time_us = last.entry.time_us;
+        } else {
+            result = MDB_CORRUPTED;
+        }
+    }
+    mdb_cursor_close(cursor);
+    return result;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * batch.h - what a batch of ops does to the ledger, inside one LMDB transaction.
+ *
+ * Purpose    Apply entries in order: the key, the rule, the journal; then write each account once,
+ *            however many of the batch's entries were its own.
+ * Invariant  Journal sequences have no gap and times rise strictly, over restarts too. After
+ *            batch_undo() the next batch begins where this one did.
+ * Ownership  Borrows the transaction and the ops during batch_apply().
+ * Threads    The committer's.
+ * Errors     An outcome for what concerns one op (no client, limit, a record that is wrong); an
+ *            LMDB or errno code for what concerns the transaction, which the caller must abort.
+ * Not here   Beginning, flushing, giving up: lmdb_store.c.
+ */
+#ifndef CREBITO_STORE_LMDB_BATCH_H
+#define CREBITO_STORE_LMDB_BATCH_H
+
+#include <lmdb.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store/lmdb/environment.h"
+#include "store/lmdb/record.h"
+#include "store/op.h"
+
+/* Accounts that the batch has met, found by client: open addressing, twice as many slots as ops,
+ * so that a search ends. */
+enum { BATCH_SLOTS = 2 * BATCH_OPS_MAX };
+
+struct batch_account {
+    struct account_record record;
+    enum outcome found; /* OUTCOME_OK, OUTCOME_NO_CLIENT or OUTCOME_CORRUPT */
+    bool changed;
+};
+
+struct batch {
+    const struct environment *environment;
+    int64_t key_retention_us;
+
+    /* Where the ledger ends. */
+    uint64_t last_sequence;
+    int64_t last_time_us;
+    int64_t oldest_key_time_us; /* no key is older: INT64_MIN if not known, INT64_MAX if none */
+
+    /* As they were before this batch, for batch_undo(). */
+    uint64_t undo_sequence;
+    int64_t undo_time_us;
+
+    uint32_t accounts_count;
+    struct batch_account accounts[BATCH_OPS_MAX];
+    uint16_t slots[BATCH_SLOTS]; /* 0: free; else 1 + index into accounts */
+};
+
+MUST_CHECK int batch_init(struct batch *batch, const struct environment *environment,
+                          MDB_txn *snapshot, int64_t key_retention_us);
+
+/* Sets the outcome of every OP_ENTRY and leaves the others alone; count <= BATCH_OPS_MAX. */
+MUST_CHECK int batch_apply(struct batch *batch, MDB_txn *txn, struct op **ops, uint32_t count,
+                           int64_t now_us);
+
+/* Did the last batch_apply() write anything? */
+bool batch_changed(const struct batch *batch);
+
+void batch_undo(struct batch *batch);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * folder.c - see folder.h.
+ */
+#define _GNU_SOURCE /* F_OFD_SETLK */
+#include "store/lmdb/folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { OWNER_BYTES_MAX = 128 };
+
+static bool ours(const char *name)
+{
+    static const char *const names[] = {".",         "..",         FOLDER_DATA, FOLDER_DATA_NEW,
+                                        FOLDER_LOCK, FOLDER_OWNER, "lost+found"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool only_ours(int fd, const char *path, char *error, size_t error_size)
+{
+    int listing = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *stream = listing < 0 ? NULL : fdopendir(listing);
+    if (!stream) {
+        snprintf(error, error_size, "%s: cannot list it: %s", path, strerror(errno));
+        if (listing >= 0)
+            close(listing);
+        return false;
+    }
+    bool clean = true;
+    struct dirent *item;
+    while (clean && (item = readdir(stream)) != NULL) {
+        clean = ours(item->d_name);
+        if (!clean)
+            snprintf(error, error_size,
+                     "%s: not a store: it holds \"%.100s\"; give an empty or a missing folder",
+                     path, item->d_name);
+    }
+    closedir(stream);
+    return clean;
+}
+
+static void read_owner(int lock_fd, char *ret_owner, size_t owner_size)
+{
+    ssize_t bytes = pread(lock_fd, ret_owner, owner_size - 1, 0);
+    ret_owner[bytes > 0 ? bytes : 0] = '\0';
+    ret_owner[strcspn(ret_owner, "\n")] = '\0';
+    if (ret_owner[0] == '\0')
+        snprintf(ret_owner, owner_size, "another process");
+}
+
+/* For the next one who wants the folder. That it could not be written is no reason to fail. */
+static void write_owner(int lock_fd)
+{
+    char owner[OWNER_BYTES_MAX], host[64] = "", since[32];
+    time_t now = time(NULL);
+    struct tm utc;
+    gethostname(host, sizeof host - 1);
+    gmtime_r(&now, &utc);
+    strftime(since, sizeof since, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    int bytes = snprintf(owner, sizeof owner, "process %ld on %s since %s\n", (long)getpid(), host,
+                         since);
+    if (ftruncate(lock_fd, 0) != 0 || pwrite(lock_fd, owner, (size_t)bytes, 0) != bytes)
+        return;
+}
+
+static struct flock whole_file(void)
+{
+    return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
+}
+
+static bool take_lock(struct folder *folder, const char *path, char *error, size_t error_size)
+{
+    folder->lock_fd = openat(folder->fd, FOLDER_OWNER, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (folder->lock_fd < 0) {
+        snprintf(error, error_size, "%s: cannot write to it: %s", path, strerror(errno));
+        return false;
+    }
+    struct flock lock = whole_file();
+    if (fcntl(folder->lock_fd, F_OFD_SETLK, &lock) != 0) {
+        if (errno == EAGAIN || errno == EACCES) {
+            char owner[OWNER_BYTES_MAX];
+            read_owner(folder->lock_fd, owner, sizeof owner);
+            snprintf(error, error_size, "%s: in use by %s", path, owner);
+        } else {
+            snprintf(error, error_size, "%s: cannot lock it: %s", path, strerror(errno));
+        }
+        close(folder->lock_fd);
+        return false;
+    }
+    write_owner(folder->lock_fd);
+    return true;
+}
+
+static bool sync_parent(int fd)
+{
+    int parent = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = parent >= 0 && fsync(parent) == 0;
+    if (parent >= 0)
+        close(parent);
+    return synced;
+}
+
+bool folder_take(struct folder *ret, const char *path, char *error, size_t error_size)
+{
+    struct folder folder;
+    bool made = mkdir(path, 0700) == 0;
+    if (!made && errno != EEXIST) {
+        snprintf(error, error_size, "%s: cannot create it: %s", path, strerror(errno));
+        return false;
+    }
+    folder.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder.fd < 0) {
+        snprintf(error, error_size, "%s: cannot open it: %s", path, strerror(errno));
+        return false;
+    }
+    /* Its name must survive a power cut, or all that is committed in it goes too. */
+    if (made && !sync_parent(folder.fd)) {
+        snprintf(error, error_size, "%s: cannot flush its parent: %s", path, strerror(errno));
+        close(folder.fd);
+        return false;
+    }
+    /* Look before the lock file is made: a folder of somebody else's stays as it is. */
+    if (!only_ours(folder.fd, path, error, error_size) ||
+        !take_lock(&folder, path, error, error_size)) {
+        close(folder.fd);
+        return false;
+    }
+    *ret = folder;
+    return true;
+}
+
+void folder_release(struct folder *folder)
+{
+    close(folder->lock_fd); /* and with it the lock; what it says of us no longer counts */
+    close(folder->fd);
+}
+
+bool folder_has_store(const struct folder *folder)
+{
+    return faccessat(folder->fd, FOLDER_DATA, F_OK, 0) == 0;
+}
+
+void folder_owner(const char *path, char *ret_owner, size_t owner_size)
+{
+    char name[4096];
+    ret_owner[0] = '\0';
+    snprintf(name, sizeof name, "%s/%s", path, FOLDER_OWNER);
+    int lock_fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (lock_fd < 0)
+        return;
+    /* Ask, never take: a look must not get in the way of somebody who is starting. */
+    struct flock lock = whole_file();
+    if (fcntl(lock_fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
+        read_owner(lock_fd, ret_owner, owner_size);
+    close(lock_fd);
+}

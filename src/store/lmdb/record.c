@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * record.c - see record.h.
+ */
+#include "store/lmdb/record.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "store/lmdb/crc32c.h"
+
+enum { RECORD_VERSION = 1, CRC_BYTES = 4 };
+
+static const uint8_t meta_magic[8] = "crebito";
+static const char meta_key[] = META_KEY;
+
+/* --- bytes out ---------------------------------------------------------------------------- */
+
+struct writer {
+    uint8_t *start, *at;
+};
+
+static void put_bytes(struct writer *writer, const void *bytes, size_t size)
+{
+    memcpy(writer->at, bytes, size);
+    writer->at += size;
+}
+
+static void put_u8(struct writer *writer, unsigned value)
+{
+    *writer->at++ = (uint8_t)value;
+}
+
+static void put_u32(struct writer *writer, uint32_t value)
+{
+    for (int shift = 0; shift < 32; shift += 8)
+        put_u8(writer, (value >> shift) & 0xff);
+}
+
+static void put_u64(struct writer *writer, uint64_t value)
+{
+    put_u32(writer, (uint32_t)value);
+    put_u32(writer, (uint32_t)(value >> 32));
+}
+
+static void put_i64(struct writer *writer, int64_t value)
+{
+    put_u64(writer, (uint64_t)value);
+}
+
+/* Version, three bytes that the record may use, and so everything after them aligned. */
+static struct writer begin(uint8_t *value, unsigned first, unsigned second)
+{
+    struct writer writer = {value, value};
+    put_u8(&writer, RECORD_VERSION);
+    put_u8(&writer, first);
+    put_u8(&writer, second);
+    put_u8(&writer, 0);
+    return writer;
+}
+
+static size_t seal(struct writer *writer, const void *key, size_t key_bytes)
+{
+    uint32_t crc = crc32c_extend(0, key, key_bytes);
+    crc = crc32c_extend(crc, writer->start, (size_t)(writer->at - writer->start));
+    put_u32(writer, crc);
+    return (size_t)(writer->at - writer->start);
+}
+
+/* --- bytes in ----------------------------------------------------------------------------- */
+
+struct reader {
+    const uint8_t *at, *end;
+    bool short_read; /* more was asked for than there is; what was read is zeros */
+};
+
+static const uint8_t *get_bytes(struct reader *reader, size_t size)
+{
+    static const uint8_t zeros[DESCRIPTION_BYTES_MAX];
+    if ((size_t)(reader->end - reader->at) < size) {
+        reader->short_read = true;
+        return zeros;
+    }
+    const uint8_t *bytes = reader->at;
+    reader->at += size;
+    return bytes;
+}
+
+static uint8_t get_u8(struct reader *reader)
+{
+    return *get_bytes(reader, 1);
+}
+
+static uint32_t u32_at(const uint8_t *bytes)
+{
+    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
+           (uint32_t)bytes[3] << 24;
+}
+
+static uint32_t get_u32(struct reader *reader)
+{
+    return u32_at(get_bytes(reader, 4));
+}
+
+static uint64_t get_u64(struct reader *reader)
+{
+    uint64_t low = get_u32(reader);
+    return low | (uint64_t)get_u32(reader) << 32;
+}
+
+static int64_t get_i64(struct reader *reader)
+{
+    return (int64_t)get_u64(reader);
+}
+
+/* False unless the checksum is right; then the reader stands at the first byte. */
+static bool unseal(struct reader *reader, const void *key, size_t key_bytes, const uint8_t *value,
+                   size_t size)
+{
+    if (size < CRC_BYTES)
+        return false;
+    size_t body_bytes = size - CRC_BYTES;
+    uint32_t crc = crc32c_extend(crc32c_extend(0, key, key_bytes), value, body_bytes);
+    if (crc != u32_at(value + body_bytes))
+        return false;
+    *reader = (struct reader){.at = value, .end = value + body_bytes};
+    return true;
+}
+
+static bool finished(const struct reader *reader)
+{
+    return !reader->short_read && reader->at == reader->end;
+}
+
+/* --- keys --------------------------------------------------------------------------------- */
+
+void sequence_key_encode(uint8_t key[SEQUENCE_KEY_BYTES], uint64_t sequence)
+{
+    for (int i = SEQUENCE_KEY_BYTES - 1; i >= 0; i--, sequence >>= 8)
+        key[i] = (uint8_t)sequence;
+}
+
+uint64_t sequence_key_decode(const uint8_t key[SEQUENCE_KEY_BYTES])
+{
+    uint64_t sequence = 0;
+    for (int i = 0; i < SEQUENCE_KEY_BYTES; i++)
+        sequence = sequence << 8 | key[i];
+    return sequence;
+}
+
+void client_key_encode(uint8_t key[CLIENT_KEY_BYTES], uint32_t client)
+{
+    for (int i = CLIENT_KEY_BYTES - 1; i >= 0; i--, client >>= 8)
+        key[i] = (uint8_t)client;
+}
+
+uint32_t client_key_decode(const uint8_t key[CLIENT_KEY_BYTES])
+{
+    uint32_t client = 0;
+    for (int i = 0; i < CLIENT_KEY_BYTES; i++)
+        client = client << 8 | key[i];
+    return client;
+}
+
+size_t idempotency_key_encode(uint8_t key[IDEMPOTENCY_KEY_BYTES_MAX], uint32_t client,
+                              const char *text, size_t text_bytes)
+{
+    assert(text_bytes >= 1 && text_bytes <= KEY_BYTES_MAX);
+    client_key_encode(key, client);
+    memcpy(key + CLIENT_KEY_BYTES, text, text_bytes);
+    return CLIENT_KEY_BYTES + text_bytes;
+}
+
+/* --- meta: magic 8, layout 4, created_us 8 ------------------------------------------------ */
+
+size_t meta_record_encode(uint8_t value[META_RECORD_BYTES], const struct meta_record *meta)
+{
+    struct writer writer = {value, value};
+    put_bytes(&writer, meta_magic, sizeof meta_magic);
+    put_u32(&writer, meta->layout);
+    put_i64(&writer, meta->created_us);
+    return seal(&writer, meta_key, sizeof meta_key - 1);
+}
+
+bool meta_record_decode(struct meta_record *ret, const uint8_t *value, size_t size)
+{
+    struct reader reader = {.at = value, .end = value + size};
+    if (memcmp(get_bytes(&reader, sizeof meta_magic), meta_magic, sizeof meta_magic) != 0)
+        return false;
+    /* A newer layout may have a longer record: only its magic and number are promised. */
+    struct meta_record meta = {.layout = get_u32(&reader)};
+    if (reader.short_read)
+        return false;
+    if (meta.layout == LAYOUT_VERSION) {
+        if (!unseal(&reader, meta_key, sizeof meta_key - 1, value, size))
+            return false;
+        (void)get_bytes(&reader, sizeof meta_magic + 4);
+        meta.created_us = get_i64(&reader);
+        if (!finished(&reader))
+            return false;
+    }
+    *ret = meta;
+    return true;
+}
+
+/* --- journal: version, kind, description's size, 0, client 4, amount 8, balance 8, limit 8,
+ *     time_us 8, previous sequence 8, description ------------------------------------------- */
+
+size_t journal_record_encode(uint8_t value[JOURNAL_RECORD_BYTES_MAX],
+                             const struct journal_record *record)
+{
+    const struct entry *entry = &record->entry;
+    bool opening = record->kind == JOURNAL_OPENING;
+    assert(opening || (entry_sane(entry) && (int)entry->kind == (int)record->kind));
+
+    unsigned description_bytes = opening ? 0 : entry->description_bytes;
+    uint8_t key[SEQUENCE_KEY_BYTES];
+    sequence_key_encode(key, record->sequence);
+    struct writer writer = begin(value, record->kind, description_bytes);
+    put_u32(&writer, record->client);
+    put_i64(&writer, opening ? 0 : entry->amount_cents);
+    put_i64(&writer, record->balance_cents);
+    put_i64(&writer, record->limit_cents);
+    put_i64(&writer, entry->time_us);
+    put_u64(&writer, record->previous_sequence);
+    put_bytes(&writer, entry->description, description_bytes);
+    return seal(&writer, key, sizeof key);
+}
+
+bool journal_record_decode(struct journal_record *ret, uint64_t sequence, const uint8_t *value,
+                           size_t size)
+{
+    uint8_t key[SEQUENCE_KEY_BYTES];
+    sequence_key_encode(key, sequence);
+    struct reader reader;
+    if (!unseal(&reader, key, sizeof key, value, size) || get_u8(&reader) != RECORD_VERSION)
+        return false;
+
+    struct journal_record record = {.sequence = sequence};
+    record.kind = get_u8(&reader);
+    record.entry.kind = (enum entry_kind)record.kind;
+    record.entry.description_bytes = get_u8(&reader);
+    (void)get_u8(&reader);
+    record.client = get_u32(&reader);
+    record.entry.amount_cents = get_i64(&reader);
+    record.balance_cents = get_i64(&reader);
+    record.limit_cents = get_i64(&reader);
+    record.entry.time_us = get_i64(&reader);
+    record.previous_sequence = get_u64(&reader);
+    if (record.entry.description_bytes > DESCRIPTION_BYTES_MAX)
+        return false;
+    memcpy(record.entry.description, get_bytes(&reader, record.entry.description_bytes),
+           record.entry.description_bytes);
+    if (!finished(&reader))
+        return false;
+    if (record.kind != JOURNAL_OPENING && !entry_sane(&record.entry))
+        return false;
+    *ret = record;
+    return true;
+}
+
+/* --- accounts: version, number of recent entries, 0, 0, limit 8, balance 8, opening balance 8,
+ *     entries 8, last sequence 8, then each recent entry, newest first: amount 8, time_us 8,
+ *     kind, description's size, description -------------------------------------------------- */
+
+size_t account_record_encode(uint8_t value[ACCOUNT_RECORD_BYTES_MAX],
+                             const struct account_record *record)
+{
+    const struct account *account = &record->account;
+    /* Check both sides of storage: what is wrong must not become what is stored. */
+    assert(account_sane(account));
+
+    uint8_t key[CLIENT_KEY_BYTES];
+    client_key_encode(key, account->client);
+    struct writer writer = begin(value, account->recent_count, 0);
+    put_i64(&writer, account->limit_cents);
+    put_i64(&writer, account->balance_cents);
+    put_i64(&writer, record->opening_balance_cents);
+    put_u64(&writer, record->entries);
+    put_u64(&writer, record->last_sequence);
+    for (uint32_t i = 0; i < account->recent_count; i++) {
+        const struct entry *entry = &account->recent[i];
+        put_i64(&writer, entry->amount_cents);
+        put_i64(&writer, entry->time_us);
+        put_u8(&writer, entry->kind);
+        put_u8(&writer, entry->description_bytes);
+        put_bytes(&writer, entry->description, entry->description_bytes);
+    }
+    return seal(&writer, key, sizeof key);
+}
+
+bool account_record_decode(struct account_record *ret, uint32_t client, const uint8_t *value,
+                           size_t size)
+{
+    uint8_t key[CLIENT_KEY_BYTES];
+    client_key_encode(key, client);
+    struct reader reader;
+    if (!unseal(&reader, key, sizeof key, value, size) || get_u8(&reader) != RECORD_VERSION)
+        return false;
+
+    struct account_record record = {.account.client = client};
+    struct account *account = &record.account;
+    account->recent_count = get_u8(&reader);
+    (void)get_bytes(&reader, 2);
+    account->limit_cents = get_i64(&reader);
+    account->balance_cents = get_i64(&reader);
+    record.opening_balance_cents = get_i64(&reader);
+    record.entries = get_u64(&reader);
+    record.last_sequence = get_u64(&reader);
+    if (account->recent_count > STATEMENT_ENTRIES_MAX)
+        return false;
+    for (uint32_t i = 0; i < account->recent_count; i++) {
+        struct entry *entry = &account->recent[i];
+        entry->amount_cents = get_i64(&reader);
+        entry->time_us = get_i64(&reader);
+        entry->kind = get_u8(&reader);
+        entry->description_bytes = get_u8(&reader);
+        if (entry->description_bytes > DESCRIPTION_BYTES_MAX)
+            return false;
+        memcpy(entry->description, get_bytes(&reader, entry->description_bytes),
+               entry->description_bytes);
+    }
+    if (!finished(&reader) || !account_sane(account))
+        return false;
+    *ret = record;
+    return true;
+}
+
+/* --- keys: version, 0, 0, 0, sequence 8 ---------------------------------------------------- */
+
+size_t key_record_encode(uint8_t value[KEY_RECORD_BYTES], const uint8_t *key, size_t key_bytes,
+                         uint64_t sequence)
+{
+    struct writer writer = begin(value, 0, 0);
+    put_u64(&writer, sequence);
+    return seal(&writer, key, key_bytes);
+}
+
+bool key_record_decode(uint64_t *ret_sequence, const uint8_t *key, size_t key_bytes,
+                       const uint8_t *value, size_t size)
+{
+    struct reader reader;
+    if (!unseal(&reader, key, key_bytes, value, size) || get_u8(&reader) != RECORD_VERSION)
+        return false;
+    (void)get_bytes(&reader, 3);
+    uint64_t sequence = get_u64(&reader);
+    if (!finished(&reader))
+        return false;
+    *ret_sequence = sequence;
+    return true;
+}
+
+/* --- expiry: version, key's size, 0, 0, time_us 8, key ------------------------------------- */
+
+size_t expiry_record_encode(uint8_t value[EXPIRY_RECORD_BYTES_MAX], uint64_t sequence,
+                            const struct expiry_record *record)
+{
+    uint8_t key[SEQUENCE_KEY_BYTES];
+    sequence_key_encode(key, sequence);
+    struct writer writer = begin(value, record->key_bytes, 0);
+    put_i64(&writer, record->time_us);
+    put_bytes(&writer, record->idempotency_key, record->key_bytes);
+    return seal(&writer, key, sizeof key);
+}
+
+bool expiry_record_decode(struct expiry_record *ret, uint64_t sequence, const uint8_t *value,
+                          size_t size)
+{
+    uint8_t key[SEQUENCE_KEY_BYTES];
+    sequence_key_encode(key, sequence);
+    struct reader reader;
+    if (!unseal(&reader, key, sizeof key, value, size) || get_u8(&reader) != RECORD_VERSION)
+        return false;
+    struct expiry_record record = {.key_bytes = get_u8(&reader)};
+    (void)get_bytes(&reader, 2);
+    record.time_us = get_i64(&reader);
+    if (record.key_bytes <= CLIENT_KEY_BYTES || record.key_bytes > IDEMPOTENCY_KEY_BYTES_MAX ||
+        (size_t)(reader.end - reader.at) != record.key_bytes)
+        return false;
+    memcpy(record.idempotency_key, reader.at, record.key_bytes);
+    *ret = record;
+    return true;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * op.h - one question to the store, and its answer.
+ *
+ * Purpose    What a request becomes: plain data that can wait in a queue, share a commit with
+ *            others, or travel to another process.
+ * Invariant  One owner at a time; enum op_state names it.
+ * Ownership  The submitter allocates and frees; the store holds the op between store_submit() and
+ *            store_take_answered(). No pointer in it is followed by the store but `next`.
+ * Threads    Only the owner touches an op; ownership moves under the queue's mutex.
+ * Errors     In `outcome`.
+ * Not here   How it is stored, how it is sent.
+ */
+#ifndef CREBITO_STORE_OP_H
+#define CREBITO_STORE_OP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bank/ledger.h"
+
+enum op_kind {
+    OP_ENTRY,     /* book `entry` on `client`, once for each key */
+    OP_STATEMENT, /* the account and its last entries, as one snapshot */
+    OP_CLIENT,    /* does `client` exist? */
+    OP_HEALTH,    /* could an entry be booked now? */
+};
+
+enum op_state {
+    OP_IDLE,       /* the submitter's */
+    OP_QUEUED,     /* in the queue, waiting; nobody may touch it */
+    OP_COMMITTING, /* in the batch; only the committer may touch it */
+    OP_ANSWERED,   /* outcome is in, waiting to be taken back */
+};
+
+struct op {
+    /* The question: written by the submitter before store_submit(). */
+    enum op_kind kind;
+    uint32_t client;
+    struct entry entry; /* OP_ENTRY; the store sets entry.time_us */
+    uint8_t key_bytes;  /* 0: no idempotency key */
+    char key[KEY_BYTES_MAX];
+
+    /* The answer: written by the store. Unless OUTCOME_OK only `outcome` means anything. */
+    enum outcome outcome;
+    bool replayed;          /* OP_ENTRY: the key was known; this is the first answer again */
+    int64_t limit_cents;    /* OP_ENTRY: as it was when the entry was booked */
+    int64_t balance_cents;  /* OP_ENTRY: right after the entry */
+    int64_t snapshot_us;    /* OP_STATEMENT: when the snapshot was taken, Unix time */
+    struct account account; /* OP_STATEMENT */
+
+    /* Bookkeeping. */
+    enum op_state state;
+    struct op *next;
+    void *context; /* the submitter's; the store does not look at it */
+};
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * store.h - the seam: whoever serves requests submits ops here and takes their answers back.
+ *
+ * Purpose    Hide which store keeps the money and how its commits are shared (group commit).
+ * Invariant  An op is answered once. OUTCOME_OK on an entry means durable: on stable storage, and
+ *            surviving power loss (unless the store was opened with durable = false). No answer
+ *            of any kind shows a state that a power cut could undo. Entries of one client take
+ *            effect one at a time, in one order that every answer agrees with.
+ * Ownership  The store owns itself and its threads; ops stay their submitter's memory (op.h).
+ * Threads    One thread submits, hands over and takes back; `wake` is called from the store's own
+ *            threads.
+ * Errors     store_open() returns false and a sentence for the operator. Everything later is an
+ *            outcome of an op; the store logs when its ability to serve changes.
+ * Not here   Requests, replies, deadlines: an op that takes long is the submitter's to give up on.
+ */
+#ifndef CREBITO_STORE_STORE_H
+#define CREBITO_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/op.h"
+
+struct store;
+
+struct store_options {
+    bool durable;                /* false: benchmarks only; answers do not wait for the disk */
+    uint64_t map_bytes;          /* LMDB: the largest the data file may become */
+    uint32_t pending_max;        /* ops submitted and not taken back; past it OUTCOME_BUSY */
+    int64_t key_retention_us;    /* how long an idempotency key is remembered at least */
+    void (*wake)(void *context); /* answers are waiting: call store_take_answered() soon */
+    void *wake_context;
+};
+
+/* What a store holds, for an operator's eyes. */
+struct store_facts {
+    uint32_t layout;         /* version of what is on disk */
+    uint64_t accounts;       /* accounts in the ledger */
+    uint64_t entries;        /* journal records that moved money */
+    uint64_t keys;           /* idempotency keys remembered */
+    uint64_t used_bytes;     /* of the data file */
+    uint64_t capacity_bytes; /* used_bytes cannot pass this; 0 if not known */
+    char owner[128];         /* who has it open: "process 4711"; empty if nobody */
+};
+
+/* Does `url` name a kind of store that this build has? False with a sentence. */
+MUST_CHECK bool store_url_known(const char *url, char *error, size_t error_size);
+
+/* `url` must be known: "lmdb:PATH". Creates the store with its five clients if there is none. */
+MUST_CHECK bool store_open(struct store **ret_store, const char *url,
+                           const struct store_options *options, char *error, size_t error_size);
+
+/* Answers every op handed over, then stops the threads. No op may be held back unsubmitted. */
+void store_close(struct store *store);
+
+/* True: answered, the op is the caller's again. False: the store has it until it comes out of
+ * store_take_answered(). Submitted ops start moving at the next store_hand_over(). */
+MUST_CHECK bool store_submit(struct store *store, struct op *op);
+
+/* Hand what was submitted to the committer: once per turn of the event loop, so that the ops of
+ * one turn share a commit and the hand-over costs one lock. */
+void store_hand_over(struct store *store);
+
+/* The answered ops, linked through `next`; NULL if there are none. */
+struct op *store_take_answered(struct store *store);
+
+/* Look at a store without opening it: works beside an owner and takes no lock. `map_bytes` is
+ * what its owner was told, for capacity_bytes. False with a sentence when there is none or it
+ * cannot be read. */
+MUST_CHECK bool store_inspect(struct store_facts *ret_facts, const char *url, uint64_t map_bytes,
+                              char *error, size_t error_size);
+
+#endif

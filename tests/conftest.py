@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+"""What all tests share: banks to test, tests that wait in the background, the last line.
+
+The last line of a run is `N passed, N failed`, alone, with errors counted as failures.
+"""
+
+import threading
+
+import pytest
+
+from bank import Bank
+
+# ---- banks
+
+
+@pytest.fixture(scope="session")
+def shared_bank(tmp_path_factory):
+    with Bank(tmp_path_factory.mktemp("shared") / "data") as bank:
+        yield bank
+
+
+@pytest.fixture
+def bank(shared_bank):
+    """A bank that other tests use as well: its balances are anything."""
+    if not shared_bank.alive:
+        shared_bank.start()
+    yield shared_bank
+    shared_bank.assert_sane()
+    assert shared_bank.alive, f"the server is gone:\n{shared_bank.log}"
+
+
+@pytest.fixture
+def make_bank(tmp_path):
+    """Makes banks that are started and new unless told otherwise, and stops them in the end."""
+    made = []
+
+    def make(*options, folder="data", start=True, **more):
+        made.append(Bank(tmp_path / folder, *options, **more))
+        return made[-1].start() if start else made[-1]
+
+    yield make
+    for bank in made:
+        bank.close()
+
+
+@pytest.fixture
+def new_bank(make_bank):
+    return make_bank()
+
+
+@pytest.fixture
+def faulty_bank(make_bank):
+    """A new bank whose disk and clock take orders: see Bank.fault()."""
+    return make_bank(faults=True)
+
+
+# ---- tests that wait
+#
+# A test marked `background` spends its time waiting. All of them start together when the
+# others start, and are asked for their result when those are done. They take no fixtures.
+
+
+class Background(threading.Thread):
+    def __init__(self, item):
+        super().__init__(daemon=True)
+        self.item, self.error = item, None
+
+    def run(self):
+        parameters = getattr(self.item, "callspec", None)
+        try:
+            self.item.function(**(parameters.params if parameters else {}))
+        except BaseException as error:
+            self.error = error
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "background: waits; runs while the other tests run")
+
+
+def in_background(item):
+    return item.get_closest_marker("background") is not None
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=in_background)
+
+
+def pytest_runtestloop(session):
+    if session.config.option.collectonly or session.testsfailed:
+        return
+    for item in filter(in_background, session.items):
+        item.background = Background(item)
+        item.background.start()
+
+
+def pytest_pyfunc_call(pyfuncitem):
+    if not hasattr(pyfuncitem, "background"):
+        return None
+    pyfuncitem.background.join()
+    if pyfuncitem.background.error is not None:
+        raise pyfuncitem.background.error
+    return True
+
+
+# ---- the last line
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config):
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or not hasattr(reporter, "_session") or config.option.collectonly:
+        return
+    count = {kind: len(reporter.stats.get(kind, ()))
+             for kind in ("passed", "failed", "error", "skipped")}
+    failed = count["failed"] + count["error"]
+    if reporter._session and int(reporter._session.exitstatus) not in (0, 5):
+        failed = max(failed, 1)  # Interrupted, say: never a line that looks like success.
+    line = f"{count['passed']} passed, {failed} failed"
+    if count["skipped"]:
+        line += f", {count['skipped']} skipped"
+    reporter.ensure_newline()
+    reporter.write_line(line)

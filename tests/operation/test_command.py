@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: MIT
+"""The command line: what it accepts, what it refuses, what it says."""
+
+import re
+import socket
+
+import pytest
+
+from bank import LIMITS, Bank, crebito, post, request
+
+SERVE_OPTIONS = ["listen", "socket-mode", "database", "durability", "map-size", "max-connections",
+                 "max-pending", "key-retention"]
+
+
+@pytest.fixture(autouse=True)
+def in_a_new_folder(tmp_path, monkeypatch):
+    """So that no default touches this one's data, and what was left behind shows."""
+    monkeypatch.chdir(tmp_path)
+
+
+USAGE_ERRORS = [
+    [], ["frobnicate"], ["--frobnicate"], ["-x"], ["serve", "--frobnicate"], ["init", "--frobnicate"],
+    ["status", "--frobnicate"], ["serve", "extra"], ["init", "extra"], ["status", "extra"],
+    *[["serve", f"--{option}"] for option in SERVE_OPTIONS],
+    *[["serve", f"--{option}", ""] for option in SERVE_OPTIONS],
+    *[["serve", "--listen", value] for value in (
+        "nonsense", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:-1", "127.0.0.1:65536", ":", "unix:",
+        "127.0.0.1:99999999999", "[::1:80", "999.0.0.1:80", "tcp:127.0.0.1:80", "unix:" + "x" * 200)],
+    *[["serve", "--socket-mode", value] for value in ("x", "0999", "-1", "077777", "0o660")],
+    *[["serve", "--database", value] for value in ("data", "lmdb:", "mysql://x", "lmdb", ":x")],
+    *[["init", "--database", value] for value in ("data", "lmdb:", "mysql://x")],
+    *[["status", "--database", value] for value in ("data", "lmdb:", "mysql://x")],
+    *[["serve", "--durability", value] for value in ("x", "FULL", "fast", "0")],
+    *[["serve", "--map-size", value] for value in ("0", "1", "x", "-1", "64XiB", "64 MiB x", "1KiB",
+                                                   "99999999999999999999", "9999999TiB", "1e9")],
+    *[["serve", f"--{option}", value] for option in ("max-connections", "max-pending", "key-retention")
+      for value in ("0", "-1", "x", "1x", "1.5", "99999999999999999999")],
+    ["serve", "--key-retention", "23"]]
+
+
+@pytest.mark.parametrize("arguments", USAGE_ERRORS, ids=" ".join)
+def test_a_usage_error_is_a_message_and_exit_2(tmp_path, arguments):
+    done = crebito(*arguments)
+    assert done.returncode == 2, done
+    assert done.stdout == "" and done.stderr.strip()
+    if len(arguments) > 1 and arguments[1].startswith("--"):
+        assert arguments[1] in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name, value", [
+    ("CREBITO_LISTEN", "nonsense"), ("CREBITO_LISTEN", "127.0.0.1:0,nonsense"),
+    ("CREBITO_SOCKET_MODE", "x"), ("CREBITO_DATABASE", "mysql://x"), ("DATABASE_URL", "mysql://x"),
+    ("CREBITO_DURABILITY", "x"), ("CREBITO_MAP_SIZE", "1"), ("CREBITO_MAX_CONNECTIONS", "0"),
+    ("CREBITO_MAX_PENDING", "x"), ("CREBITO_KEY_RETENTION", "23")])
+def test_a_wrong_environment_variable_is_named_and_exit_2(tmp_path, name, value):
+    done = crebito("serve", environment={name: value})
+    assert done.returncode == 2 and name in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_mentions_every_option_and_its_environment_variable():
+    help = crebito("serve", "--help").stdout
+    for option in SERVE_OPTIONS:
+        assert f"--{option}" in help
+        assert "CREBITO_" + option.upper().replace("-", "_") in help
+    assert "DATABASE_URL" in help
+    assert "127.0.0.1:9999" in help and "lmdb:./data" in help
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["init", "--help"], ["status", "--help"]],
+                         ids=" ".join)
+def test_help_goes_to_stdout_and_exits_0(tmp_path, arguments):
+    done = crebito(*arguments)
+    assert (done.returncode, done.stderr) == (0, "") and "crebito" in done.stdout
+    assert all(len(line) <= 100 for line in done.stdout.splitlines())
+    assert list(tmp_path.iterdir()) == []
+    if arguments == ["--help"]:
+        assert all(command in done.stdout for command in ("serve", "init", "status"))
+    else:
+        assert "--database" in done.stdout and "CREBITO_DATABASE" in done.stdout
+
+
+def test_version_is_one_line():
+    done = crebito("--version")
+    assert done.returncode == 0
+    assert re.fullmatch(r"crebito \d+\.\d+\.\d+\S*\n", done.stdout)
+
+
+# ---- init and status
+
+
+def test_init_makes_a_store_that_serve_goes_on_with(tmp_path):
+    done = crebito("init", "--database", f"lmdb:{tmp_path}/data")
+    assert done.returncode == 0, done
+    with Bank(tmp_path / "data") as bank:
+        assert {client: bank.extrato(client)["saldo"]["limite"] for client in LIMITS} == LIMITS
+
+
+def test_init_again_changes_nothing(make_bank):
+    bank = make_bank()
+    bank.post(1, 5, key="k")
+    state = bank.state()
+    bank.stop()
+    for _ in range(2):
+        assert crebito("init", "--database", f"lmdb:{bank.folder}").returncode == 0
+    bank.start()
+    assert bank.state() == state
+
+
+def test_init_takes_the_default_folder_and_the_environment(tmp_path):
+    assert crebito("init").returncode == 0
+    assert (tmp_path / "data" / "data.mdb").exists()
+    other = {"CREBITO_DATABASE": f"lmdb:{tmp_path}/other", "DATABASE_URL": f"lmdb:{tmp_path}/url"}
+    assert crebito("init", environment=other).returncode == 0
+    assert (tmp_path / "other" / "data.mdb").exists() and not (tmp_path / "url").exists()
+    del other["CREBITO_DATABASE"]
+    assert crebito("init", environment=other).returncode == 0
+    assert (tmp_path / "url" / "data.mdb").exists()
+    assert crebito("init", "--database", "lmdb:last", environment=other).returncode == 0
+    assert (tmp_path / "last" / "data.mdb").exists()
+
+
+def status(bank, *more):
+    return crebito("status", "--database", f"lmdb:{bank.folder}", "--listen", bank.address, *more)
+
+
+def test_status_is_0_while_the_bank_serves(make_bank):
+    bank = make_bank(listen=("127.0.0.1:0", "unix:socket"))
+    bank.post(1, 5)
+    for _ in bank.addresses:
+        done = status(bank)
+        assert done.returncode == 0 and done.stdout.strip(), done
+        bank.addresses.reverse()
+    assert bank.balance(1) == 5
+
+
+def test_status_is_1_when_nobody_serves(make_bank):
+    bank = make_bank().stop()
+    done = status(bank)
+    assert done.returncode == 1 and (done.stdout + done.stderr).strip(), done
+    assert bank.start().balance(1) == 0
+
+
+def test_status_is_1_when_the_bank_cannot_serve(faulty_bank):
+    faulty_bank.fault("fdatasync error EIO")
+    assert faulty_bank.post(1).status == 504
+    faulty_bank.fault()
+    assert status(faulty_bank).returncode == 1
+
+
+def test_status_of_a_missing_store_fails_and_makes_none(tmp_path):
+    done = crebito("status", "--database", f"lmdb:{tmp_path}/nowhere", "--listen", "127.0.0.1:1")
+    assert done.returncode in (1, 2) and "nowhere" in done.stderr + done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---- the environment and several listeners
+
+
+def test_every_setting_may_come_from_the_environment(tmp_path):
+    folder = tmp_path / "data"
+    environment = {
+        "CREBITO_LISTEN": f"127.0.0.1:0,unix:{tmp_path}/socket", "CREBITO_SOCKET_MODE": "0600",
+        "CREBITO_DATABASE": f"lmdb:{folder}", "CREBITO_DURABILITY": "none",
+        "CREBITO_MAP_SIZE": "64MiB", "CREBITO_MAX_CONNECTIONS": "2", "CREBITO_MAX_PENDING": "100",
+        "CREBITO_KEY_RETENTION": "48", "DATABASE_URL": "mysql://ignored"}
+    bank = Bank(folder, listen=("", ""), environment=environment)
+    bank.options = bank.options[:2]
+    with bank:
+        assert bank.addresses[1] == f"unix:{tmp_path}/socket"
+        assert (tmp_path / "socket").stat().st_mode & 0o777 == 0o600
+        assert "level=warn" in bank.log
+        with bank.connect() as one, bank.connect() as two:
+            assert one.ask(post(1)).json() == two.ask(post(1, 1, "d")).json() | {"saldo": 1}
+            assert bank.get("/healthz").status == 503
+
+
+def test_an_option_counts_more_than_the_environment(make_bank, tmp_path):
+    bank = make_bank(environment={"CREBITO_DATABASE": f"lmdb:{tmp_path}/other",
+                                  "CREBITO_LISTEN": "127.0.0.1:1", "CREBITO_MAX_PENDING": "7"})
+    assert bank.post(1).status == 200
+    assert not (tmp_path / "other").exists()
+
+
+def test_all_listeners_serve_the_same_bank(make_bank, tmp_path):
+    bank = make_bank(listen=("127.0.0.1:0", f"unix:{tmp_path}/a", "127.0.0.1:0", f"unix:{tmp_path}/b"))
+    assert len(set(bank.addresses)) == 4
+    for count in range(1, 9):
+        assert bank.post(1, 1).json()["saldo"] == count
+        bank.addresses.append(bank.addresses.pop(0))
+
+
+def test_ipv6_is_served(make_bank):
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 here")
+    bank = make_bank(listen=("[::1]:0", "127.0.0.1:0"))
+    for count in (1, 2):
+        assert bank.ask(post(1, 1)).json()["saldo"] == count
+        bank.addresses.reverse()
+
+
+def test_localhost_is_an_address(make_bank):
+    bank = make_bank(listen=("localhost:0",))
+    assert bank.get("/healthz").status == 200
+
+
+def test_a_port_in_use_is_a_clear_message_and_exit_1(new_bank, tmp_path):
+    done = crebito("serve", "--listen", new_bank.address, "--database", f"lmdb:{tmp_path}/other")
+    assert done.returncode == 1 and new_bank.address in done.stderr
+    assert new_bank.get("/healthz").status == 200
+
+
+def test_an_address_that_is_not_ours_is_a_clear_message_and_exit_1(tmp_path):
+    done = crebito("serve", "--listen", "192.0.2.1:0", "--database", f"lmdb:{tmp_path}/data")
+    assert done.returncode == 1 and "192.0.2.1" in done.stderr
+
+
+def test_every_line_of_the_log_is_logfmt(make_bank):
+    bank = make_bank("--durability", "none")
+    bank.post(1)
+    bank.stop()
+    pair = r'[a-z_]+=(?:"(?:[^"\\]|\\.)*"|[^\s"=]*)'
+    for line in bank.log.splitlines():
+        assert re.fullmatch(rf"{pair}(?: {pair})*", line), line
+        assert re.search(r"\blevel=(debug|info|warn|error)\b", line) and " msg=" in line
