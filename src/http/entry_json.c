@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/entry_plain.h"
+
 #define DETAIL_OBJECT      "the body must be an object with valor, tipo and descricao"
 #define DETAIL_VALOR       "valor must be a whole number from 1 to 9007199254740991"
 #define DETAIL_TIPO        "tipo must be \"c\" or \"d\""
@@ -183,6 +185,8 @@ static enum problem refuse(enum problem problem, const char *detail, const char 
 enum problem entry_json_parse(char *body, size_t bytes, struct entry *ret, const char **ret_detail)
 {
     json_error_t error;
+    if (entry_plain_read(body, bytes, ret))
+        return PROBLEM_NONE;
     if (bytes == 0)
         return refuse(PROBLEM_JSON, DETAIL_NO_BODY, ret_detail);
     json_t *root = load(body, bytes, &error);

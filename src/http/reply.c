@@ -50,17 +50,34 @@ static void add_number(struct text *text, int64_t number)
     add_bytes(text, first, (size_t)(digits + sizeof digits - first));
 }
 
+static void add_digits(struct text *text, int64_t number, int width)
+{
+    char digits[8];
+    for (int i = width - 1; i >= 0; i--, number /= 10)
+        digits[i] = (char)('0' + number % 10);
+    add_bytes(text, digits, (size_t)width);
+}
+
 /* RFC 3339, UTC, microseconds. */
 static void add_time(struct text *text, int64_t time_us)
 {
     time_t seconds = (time_t)(time_us / 1000000);
     struct tm utc;
-    char stamp[40];
     gmtime_r(&seconds, &utc);
-    size_t bytes = strftime(stamp, sizeof stamp, "\"%Y-%m-%dT%H:%M:%S", &utc);
-    bytes += (size_t)snprintf(stamp + bytes, sizeof stamp - bytes, ".%06dZ\"",
-                              (int)(time_us % 1000000));
-    add_bytes(text, stamp, bytes);
+    const struct {
+        const char *before;
+        int64_t number;
+        int width;
+    } parts[] = {
+        {"\"", utc.tm_year + 1900, 4}, {"-", utc.tm_mon + 1, 2}, {"-", utc.tm_mday, 2},
+        {"T", utc.tm_hour, 2},         {":", utc.tm_min, 2},     {":", utc.tm_sec, 2},
+        {".", time_us % 1000000, 6},
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        add_bytes(text, parts[i].before, 1);
+        add_digits(text, parts[i].number, parts[i].width);
+    }
+    add(text, "Z\"");
 }
 
 /* RFC 8259 section 7: quotes, backslashes and control characters are escaped, UTF-8 is not. */

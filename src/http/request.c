@@ -46,33 +46,38 @@ static int on_method_complete(llhttp_t *parser)
     return GO_ON;
 }
 
-static void add_to_path(struct request *request, char c)
+/* The path ends where the query begins. */
+static void add_to_path(struct request *request, const char *at, size_t bytes)
 {
-    if (c == '?')
-        request->in_query = true;
+    const char *query = memchr(at, '?', bytes);
+    size_t path = query ? (size_t)(query - at) : bytes;
+    size_t room = TARGET_BYTES_MAX - request->target_bytes;
     if (request->in_query)
         return;
-    if (request->target_bytes == TARGET_BYTES_MAX)
+    request->in_query = query != NULL;
+    if (path > room) {
         request->target_too_long = true;
-    else
-        request->target[request->target_bytes++] = c;
+        path = room;
+    }
+    memcpy(request->target + request->target_bytes, at, path);
+    request->target_bytes = (uint16_t)(request->target_bytes + path);
 }
 
 static int on_url(llhttp_t *parser, const char *at, size_t bytes)
 {
     struct request *request = of(parser);
-    for (const char *end = at + bytes; at < end; at++) {
+    const char *end = at + bytes;
+    for (; at < end && request->authority < TARGET_PATH; at++) {
         if (request->authority < TARGET_AUTHORITY && (*at | 0x20) == scheme[request->authority]) {
             request->authority++;
-        } else if (request->authority == TARGET_AUTHORITY && *at != '/' && *at != '?') {
-            continue;
-        } else {
+        } else if (request->authority < TARGET_AUTHORITY || *at == '/' || *at == '?') {
             if (request->authority > TARGET_START && request->authority < TARGET_AUTHORITY)
-                add_to_path(request, scheme[0]); /* another scheme: no path of ours */
+                add_to_path(request, scheme, 1); /* another scheme: no path of ours */
             request->authority = TARGET_PATH;
-            add_to_path(request, *at);
+            break;
         }
     }
+    add_to_path(request, at, (size_t)(end - at));
     return GO_ON;
 }
 
@@ -122,17 +127,18 @@ static int on_header_field_complete(llhttp_t *parser)
 {
     static const struct {
         const char *name;
+        uint8_t bytes;
         enum field field;
     } known[] = {
-        {"host", FIELD_HOST},
-        {"transfer-encoding", FIELD_CODING},
-        {"expect", FIELD_EXPECT},
-        {"idempotency-key", FIELD_KEY},
+        {"host", 4, FIELD_HOST},
+        {"transfer-encoding", 17, FIELD_CODING},
+        {"expect", 6, FIELD_EXPECT},
+        {"idempotency-key", 15, FIELD_KEY},
     };
     struct request *request = of(parser);
     request->field = FIELD_OTHER;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (request->name_bytes == strlen(known[i].name) &&
+        if (request->name_bytes == known[i].bytes &&
             strncasecmp(request->name, known[i].name, request->name_bytes) == 0)
             request->field = (uint8_t)known[i].field;
     request->name_bytes = 0;
