@@ -202,7 +202,7 @@ def compile_fault_library():
     folder = tempfile.mkdtemp(prefix="crebito-fault-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     library = os.path.join(folder, "fault.so")
-    compiler = [*os.environ.get("CC", "cc").split(), "-std=c17", "-D_GNU_SOURCE", "-O1", "-Wall"]
+    compiler = [*os.environ.get("CC", "cc").split(), "-std=c17", "-O1", "-Wall"]
     flags = ["-Wextra", "-Wconversion", "-Werror", "-shared", "-fPIC", "-o", library]
     subprocess.run([*compiler, *flags, str(TESTS / "fault" / "fault.c")], check=True)
     return library

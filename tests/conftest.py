@@ -75,6 +75,7 @@ class Background(threading.Thread):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "background: waits; runs while the other tests run")
+    config.addinivalue_line("markers", "slow: takes minutes; run only when asked for")
 
 
 def in_background(item):

@@ -42,6 +42,7 @@ static void send_reply(struct connection *connection, size_t bytes, bool close_a
 {
     connection->output_start = 0;
     connection->output_end = (uint32_t)bytes;
+    connection->output_kept = false;
     connection->close_after = close_after;
     enter(connection, CONNECTION_SENDING, SEND_TIMEOUT_MS);
 }
@@ -76,14 +77,15 @@ static void reply_with_problem(struct connection *connection, enum problem probl
                                const char *detail, const char *allow)
 {
     struct reply_head head = head_for(connection);
-    send_reply(connection, reply_problem(connection->output, &head, problem, detail, allow),
+    send_reply(connection,
+               reply_problem(connection->service->output, &head, problem, detail, allow),
                head.close);
 }
 
 static void reply_to_op(struct connection *connection, const struct op *op)
 {
     struct reply_head head = head_for(connection);
-    char *out = connection->output;
+    char *out = connection->service->output;
     size_t bytes = 0;
 
     if (op->outcome != OUTCOME_OK) {
@@ -235,20 +237,19 @@ static void judge_expectation(struct connection *connection)
     uint32_t client;
     if (judge_route(connection, &route, &client))
         return;
-    send_reply(connection, reply_continue(connection->output), false);
+    send_reply(connection, reply_continue(connection->service->output), false);
     connection->interim = true;
 }
 
 /* --- input ---------------------------------------------------------------------------------- */
 
-static void parse_some(struct connection *connection)
+/* Feed the request some bytes; judge it when it is ready. Returns how many it took. */
+static size_t parse_some(struct connection *connection, const char *bytes, size_t count)
 {
     struct request *request = &connection->request;
     bool first = request->status == REQUEST_EMPTY;
+    size_t used = request_feed(request, bytes, count);
 
-    connection->input_start += (uint32_t)request_feed(
-        request, connection->input + connection->input_start,
-        connection->input_end - connection->input_start);
     if (first && request->status != REQUEST_EMPTY) {
         connection->request_deadline_ms = connection->service->now_ms + REQUEST_TIMEOUT_MS;
         connection->deadline_ms = connection->request_deadline_ms;
@@ -257,20 +258,30 @@ static void parse_some(struct connection *connection)
     case REQUEST_EMPTY:
     case REQUEST_PARTIAL: break;
     case REQUEST_EXPECTING:
-        if (connection->input_start == connection->input_end) /* else the body is here already */
+        if (used == count) /* else the body is here already */
             judge_expectation(connection);
         break;
     case REQUEST_COMPLETE:
     case REQUEST_FAULTY: judge(connection); break;
     }
+    return used;
 }
 
-/* Parse until a reply is due, an op is out, or the input is used up. */
-static void advance(struct connection *connection)
+/* Parse until a reply is due, an op is out, or the bytes are used up. Returns how many were. */
+static size_t advance(struct connection *connection, const char *bytes, size_t count)
 {
-    while (connection->state == CONNECTION_READING &&
-           connection->input_start < connection->input_end)
-        parse_some(connection);
+    size_t used = 0;
+    while (connection->state == CONNECTION_READING && used < count)
+        used += parse_some(connection, bytes + used, count - used);
+    return used;
+}
+
+/* Go on with the input that had to wait, if there is any. */
+static void advance_held(struct connection *connection)
+{
+    connection->input_start += (uint32_t)advance(connection,
+                                                 connection->input + connection->input_start,
+                                                 connection->input_end - connection->input_start);
     if (connection->input_start == connection->input_end)
         connection->input_start = connection->input_end = 0;
     if (connection->state == CONNECTION_READING && connection->input_ended)
@@ -296,6 +307,10 @@ char *connection_room(struct connection *connection, size_t *ret_bytes)
 {
     if (connection->state == CONNECTION_LINGERING)
         connection->input_start = connection->input_end = 0;
+    if (connection->input_end == 0) {
+        *ret_bytes = INPUT_BYTES_MAX;
+        return connection->service->input;
+    }
     if (connection->input_start > 0) {
         memmove(connection->input, connection->input + connection->input_start,
                 connection->input_end - connection->input_start);
@@ -311,8 +326,16 @@ void connection_received(struct connection *connection, size_t bytes)
     assert(bytes <= INPUT_BYTES_MAX - connection->input_end);
     if (connection->state == CONNECTION_LINGERING)
         return;
-    connection->input_end += (uint32_t)bytes;
-    advance(connection);
+    if (connection->input_end == 0) {
+        const char *input = connection->service->input;
+        size_t used = advance(connection, input, bytes);
+        memcpy(connection->input, input + used, bytes - used);
+        connection->input_end = (uint32_t)(bytes - used);
+        assert(connection_sane(connection));
+    } else {
+        connection->input_end += (uint32_t)bytes;
+        advance_held(connection);
+    }
 }
 
 void connection_input_ended(struct connection *connection)
@@ -321,7 +344,7 @@ void connection_input_ended(struct connection *connection)
     if (connection->state == CONNECTION_LINGERING)
         connection->state = CONNECTION_CLOSED;
     else
-        advance(connection);
+        advance_held(connection);
 }
 
 /* --- answers and output --------------------------------------------------------------------- */
@@ -340,7 +363,8 @@ size_t connection_output(struct connection *connection, const char **ret_bytes)
 {
     if (connection->state != CONNECTION_SENDING)
         return 0;
-    *ret_bytes = connection->output + connection->output_start;
+    const char *output = connection->output_kept ? connection->output : connection->service->output;
+    *ret_bytes = output + connection->output_start;
     return connection->output_end - connection->output_start;
 }
 
@@ -348,8 +372,14 @@ void connection_sent(struct connection *connection, size_t bytes)
 {
     assert(connection->state == CONNECTION_SENDING);
     connection->output_start += (uint32_t)bytes;
-    if (connection->output_start < connection->output_end)
+    if (connection->output_start < connection->output_end) {
+        if (!connection->output_kept)
+            memcpy(connection->output + connection->output_start,
+                   connection->service->output + connection->output_start,
+                   connection->output_end - connection->output_start);
+        connection->output_kept = true;
         return;
+    }
     if (connection->interim) {
         connection->interim = false;
         connection->state = CONNECTION_READING;
@@ -362,7 +392,7 @@ void connection_sent(struct connection *connection, size_t bytes)
     } else {
         await_request(connection);
     }
-    advance(connection);
+    advance_held(connection);
 }
 
 /* --- deadlines ------------------------------------------------------------------------------ */

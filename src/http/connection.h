@@ -5,8 +5,8 @@
  * Purpose    Turn the bytes of requests into ops and their answers into the bytes of replies, one
  *            request at a time, in order; keep its deadlines.
  * Invariant  connection_sane(). A request is judged in the order of docs/contract.md. A reply is
- *            complete in `output` before its first byte is sent, and nothing more is parsed until
- *            its last one has been.
+ *            complete before its first byte is sent, and nothing more is parsed until its last
+ *            one has been.
  * Ownership  The server owns the struct; while CONNECTION_WAITING the store has `op`, which may
  *            outlive the connection (connection_abandon).
  * Threads    One, the event loop's.
@@ -33,6 +33,10 @@ struct service {
     int64_t date_s;  /* of which second `date` is */
     char date[REPLY_DATE_BYTES + 1];
     bool draining; /* every reply is its connection's last */
+    /* Scratch, the same few cache lines for every connection. What a connection must keep for
+     * longer than one call from the server it copies to itself. */
+    char input[INPUT_BYTES_MAX];
+    char output[OUTPUT_BYTES_MAX];
 };
 
 enum connection_state {
@@ -43,16 +47,18 @@ enum connection_state {
     CONNECTION_CLOSED,    /* the server may close the socket */
 };
 
-/* Input:   [0, input_start) parsed | [input_start, input_end) not yet | free room
- * Output:  [0, output_start) sent | [output_start, output_end) not yet sent */
+/* Input that came before its turn:  [0, input_start) parsed | [input_start, input_end) not yet
+ * A reply being sent:  [0, output_start) sent | [output_start, output_end) not yet; its bytes are
+ * in service->output until the first connection_sent(), from then on in `output`. */
 struct connection {
     enum connection_state state;
     struct service *service;
     uint64_t deadline_ms;         /* of the present state */
     uint64_t request_deadline_ms; /* of the request being read, from its first byte */
     struct op *op;
-    bool close_after;     /* the reply in `output` is the last */
-    bool interim;         /* what is in `output` is "100 Continue" */
+    bool close_after;     /* the reply is the last */
+    bool interim;         /* the reply is "100 Continue" */
+    bool output_kept;     /* the reply is in `output` */
     bool input_ended;     /* the client sends no more; it may still be reading */
     enum problem refusal; /* why the body was refused, while its OP_CLIENT is out */
     const char *refusal_detail;
@@ -69,7 +75,8 @@ void connection_open(struct connection *connection, struct service *service);
 /* Past the connection limit: a 503, and nothing is read. */
 void connection_open_refused(struct connection *connection, struct service *service);
 
-/* Where to put what the socket has; a *ret_bytes of 0 says to stop reading for now. */
+/* Where to put what the socket has, until connection_received(); a *ret_bytes of 0 says to stop
+ * reading for now. */
 char *connection_room(struct connection *connection, size_t *ret_bytes);
 void connection_received(struct connection *connection, size_t bytes);
 void connection_input_ended(struct connection *connection);
@@ -77,7 +84,9 @@ void connection_input_ended(struct connection *connection);
 /* The store has answered connection->op. */
 void connection_answered(struct connection *connection);
 
-/* What is to be sent; 0 bytes if nothing is. It stays in place until connection_sent() says so. */
+/* What is to be sent; 0 bytes if nothing is. Before another connection is looked at, the server
+ * says with connection_sent() how much of it was, be it nothing; what is left then stays in place
+ * until the next connection_sent(). */
 size_t connection_output(struct connection *connection, const char **ret_bytes);
 void connection_sent(struct connection *connection, size_t bytes);
 

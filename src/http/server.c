@@ -181,7 +181,18 @@ static void on_written(uv_write_t *write, int status)
     drive(peer);
 }
 
-/* Most replies fit the socket's buffer: try that first, and wait only for the rest. */
+/* Wait until the rest can be sent. */
+static bool send_later(struct peer *peer)
+{
+    const char *output = NULL;
+    connection_sent(&peer->connection, 0); /* so that it stays in place */
+    peer->write_bytes = (uint32_t)connection_output(&peer->connection, &output);
+    uv_buf_t buffer = uv_buf_init((char *)output, peer->write_bytes);
+    peer->writing = uv_write(&peer->write, &peer->stream, &buffer, 1, on_written) == 0;
+    return peer->writing;
+}
+
+/* Most replies fit the socket's buffer: try that first. */
 static void send_output(struct peer *peer)
 {
     const char *output = NULL;
@@ -191,11 +202,7 @@ static void send_output(struct peer *peer)
         int sent = uv_try_write(&peer->stream, &buffer, 1);
         if (sent > 0) {
             connection_sent(&peer->connection, (size_t)sent);
-        } else if (sent == UV_EAGAIN &&
-                   uv_write(&peer->write, &peer->stream, &buffer, 1, on_written) == 0) {
-            peer->writing = true;
-            peer->write_bytes = (uint32_t)bytes;
-        } else {
+        } else if (sent != UV_EAGAIN || !send_later(peer)) {
             peer_close(peer);
             return;
         }

@@ -20,7 +20,8 @@ def name_of(sentence):
 
 def names_of_tests():
     files = (TESTS).glob("*/test_*.py")
-    return {name for file in files for name in re.findall(r"^def (test_\w+)", file.read_text(), re.M)}
+    return {name for file in files for name in re.findall(r"^def (test_\w+)", file.read_text(),
+                                                          re.M)}
 
 
 def test_every_sentence_of_the_contract_is_the_name_of_a_test():

@@ -30,7 +30,8 @@ def test_http_1_1_connections_stay_open(bank, how, headers):
 
 
 @either_way
-@pytest.mark.parametrize("header", ["Connection: close", "connection: CLOSE", "Connection: x, close"])
+@pytest.mark.parametrize("header", ["Connection: close", "connection: CLOSE",
+                                    "Connection: x, close"])
 def test_a_connection_closes_when_the_client_asks_for_it(bank, how, header):
     with bank.connect() as connection:
         answer = connection.ask(request("GET", "/healthz", None, [header]) + HEALTH, how)
@@ -106,7 +107,7 @@ def test_requests_before_a_bad_one_are_answered_and_none_after_it(bank, how):
     chunked("POST", POST, [(GOOD[:9], b""), (GOOD[9:], b"")]),
     chunked("POST", POST, [(GOOD, b";name")]),
     chunked("POST", POST, [(GOOD, b';name=value;other="a;b"')]),
-    chunked("POST", POST, [(GOOD, b"")], trailers="X-Trailer: 1\r\nContent-Length: 3\r\n"),
+    chunked("POST", POST, [(GOOD, b"")], trailers="X: y\r\nY: z\r\n"),
     request("POST", POST, None, ["transfer-encoding: CHUNKED"]) + b"%X\r\n%b\r\n0\r\n\r\n" % (
         len(GOOD), GOOD),
     request("POST", POST, None, ["Transfer-Encoding: chunked"]) + b"0000%x\r\n%b\r\n000\r\n\r\n" % (
@@ -119,6 +120,17 @@ def test_a_body_comes_with_content_length_or_in_chunks(bank, data, how):
         for count in (1, 2):
             assert connection.ask(data, how).json()["saldo"] == before + count
         assert connection.ask(HEALTH, how).status == 200
+
+
+@either_way
+def test_a_trailer_is_not_taken_for_a_header(bank, how):
+    with bank.connect() as connection:
+        for trailer in ("Idempotency-Key: as-a-trailer", "Idempotency-Key: not a key"):
+            data = chunked("POST", POST, [(GOOD, b"")], trailers=trailer + "\r\n")
+            for _ in range(2):
+                answer = connection.ask(data, how)
+                assert answer.status == 200
+                assert answer.header("Idempotency-Replayed") is None
 
 
 @either_way

@@ -54,7 +54,8 @@ def test_every_number_on_the_wire_is_exact_in_a_double(new_bank):
     for client in LIMITS:
         new_bank.post(client, BALANCE_MAX - client, "c")
         extrato = new_bank.get(f"/clientes/{client}/extrato")
-        numbers = [extrato.json()["saldo"]["total"], extrato.json()["ultimas_transacoes"][0]["valor"]]
+        numbers = [extrato.json()["saldo"]["total"],
+                   extrato.json()["ultimas_transacoes"][0]["valor"]]
         assert numbers == [BALANCE_MAX - client] * 2
         assert all(str(int(float(number))).encode() in extrato.body for number in numbers)
 
@@ -79,7 +80,8 @@ def test_a_bank_and_a_model_of_it_agree(new_bank, seed):
     with new_bank.connect() as connection:
         for step in range(300):
             client, tipo = dice.choice(list(LIMITS)), dice.choice("cd")
-            valor = dice.choice([1, 10, LIMITS[client] // 3, LIMITS[client], dice.randint(1, 10**7)])
+            valor = dice.choice([1, 10, LIMITS[client] // 3, LIMITS[client],
+                                 dice.randint(1, 10**7)])
             new = balances[client] + (valor if tipo == "c" else -valor)
             answer = connection.ask(post(client, valor, tipo, f"s{step}"))
             if new < -LIMITS[client]:

@@ -79,7 +79,8 @@ def test_the_form_of_the_key_is_judged_after_the_size_and_before_the_json(bank, 
 
 
 @pytest.mark.parametrize("body", [
-    b'{"valor":0,"tipo":"x","descricao":""', b'{"valor":0}x', b'{"valor":0,"valor":0}', b'{"valor":}'])
+    b'{"valor":0,"tipo":"x","descricao":""', b'{"valor":0}x', b'{"valor":0,"valor":0}',
+    b'{"valor":}'])
 def test_json_is_judged_before_the_fields(bank, body):
     assert is_problem(bank.post_body(body), 400, "json-invalido")
 
@@ -94,7 +95,8 @@ def test_the_fields_are_judged_before_the_key_s_use_and_the_limit(bank, fields):
 
 def test_the_key_s_use_is_judged_before_the_limit(bank):
     assert bank.post(1, 5, key="key-first").status == 200
-    assert is_problem(bank.post(1, 2000000000000000, "d", key="key-first"), 422, "chave-reutilizada")
+    assert is_problem(bank.post(1, 2000000000000000, "d", key="key-first"), 422,
+                      "chave-reutilizada")
     assert is_problem(bank.post(1, 2000000000000000, "d", key="other"), 422, "limite-excedido")
 
 
@@ -119,7 +121,8 @@ def test_a_rejected_request_changes_nothing(new_bank, client):
                 request("POST", path, transaction() + b"x"), post(client, 0), post(client, -1),
                 post(client, 1.5), post(client, 1, "x"), post(client, 1, "c", ""),
                 post(client, LIMITS[client] + 20, "d"), post(client, 9007199254740991, "c"),
-                post(client, 11, "c", "first", key="used"), post(client, 10, "c", "first", key="\t")):
+                post(client, 11, "c", "first", key="used"),
+                post(client, 10, "c", "first", key="\t")):
             assert 400 <= connection.ask(data).status < 500
             assert new_bank.state() == before
         assert connection.ask(request("POST", path, of_size(4097))).status == 413

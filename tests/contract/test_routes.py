@@ -82,7 +82,8 @@ def test_head_is_answered_wherever_get_is_without_the_body(bank, target):
         assert head.header("Content-Length") == get.header("Content-Length")
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "SEARCH", "PURGE"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "SEARCH",
+                                    "PURGE"])
 @pytest.mark.parametrize("target", [*GETS, POST, "/clientes/6/extrato"])
 def test_a_known_route_with_another_method_is_405_and_allow_names_the_right_ones(
         bank, method, target):
@@ -128,8 +129,8 @@ def test_a_query_string_is_ignored(bank, query):
 
 
 @pytest.mark.parametrize("client", [
-    "0", "01", "+1", "1.0", "abc", "-1", "-0", "1a", "a1", "0x1", "1e0", "%31", "1%20", "%201", "1,",
-    "2147483648", "4294967295", "4294967296", "4294967297", "9223372036854775807",
+    "0", "01", "+1", "1.0", "abc", "-1", "-0", "1a", "a1", "0x1", "1e0", "%31", "1%20", "%201",
+    "1,", "2147483648", "4294967295", "4294967296", "4294967297", "9223372036854775807",
     "9223372036854775808", "18446744073709551616", "18446744073709551617", "1" * 20, "1" * 300,
     "00000000000000000001", "%EF%BC%91", ".", "..", "1;2", "null", "*"])
 def test_an_id_that_is_not_a_canonical_decimal_from_1_to_2147483647_is_404(bank, client):
@@ -160,8 +161,7 @@ ERRORS = [
     (400, "chave-invalida", post(1, key="x" * 65)),
     (413, "corpo-grande-demais", request("POST", POST, b" " * 5000)),
     (431, "cabecalho-grande-demais", request("GET", "/healthz", None, ["X: " + "x" * 9000])),
-    (422, "campo-invalido", post(1, 0)),
-    (422, "limite-excedido", post(1, 2000000000000000, "d")),
+    (422, "campo-invalido", post(1, 0)), (422, "limite-excedido", post(1, 2000000000000000, "d")),
     (422, "saldo-maximo", post(1, 9007199254740991, "c")),
 ]
 

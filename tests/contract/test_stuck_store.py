@@ -9,14 +9,14 @@ import threading
 
 import pytest
 
-from bank import Connection, is_problem, post, request, transaction
+from bank import Connection, is_problem, post, request
 
 EXTRATO = request("GET", "/clientes/1/extrato")
 
 
 @contextlib.contextmanager
 def stuck(bank, *requests):
-    """Sends the requests, the first alone, to a bank whose flushes hang; yields their connections."""
+    """Sends the requests, the first alone, to a bank whose flushes hang; yields connections."""
     with contextlib.ExitStack() as stack:
         bank.fault("fdatasync wait")
         connections = []
@@ -36,6 +36,8 @@ def test_a_200_is_on_stable_storage_before_its_first_byte_is_written(faulty_bank
     for count in range(5):  # Each one waits for a flush of its own.
         with stuck(faulty_bank, post(1, 1)) as [connection]:
             assert connection.silent(0.05)
+            faulty_bank.fault()
+            assert connection.receive().status == 200
 
 
 @pytest.mark.parametrize("first, hidden", [
@@ -166,14 +168,16 @@ def test_a_store_that_cannot_serve_is_503_with_retry_after_and_nothing_happened(
     assert failed.post(2, 1, key="k2").header("Idempotency-Replayed") is None
 
 
-def test_a_bad_request_is_refused_as_such_even_when_the_store_cannot_serve(failed):
-    assert failed.ask(request("GET", "/nowhere")).status == 404
-    assert failed.ask(request("PUT", "/healthz")).status == 405
-    assert failed.post(6).status == 404
-    assert failed.post_body(b" " * 5000).status == 413
-    assert failed.post_body(b"{").status == 400
-    assert failed.post(1, key="x" * 65).status == 400
-    assert failed.post_body(transaction(0)).status == 422
+@pytest.mark.parametrize("status, data", [
+    (404, request("GET", "/nowhere")), (405, request("PUT", "/healthz")), (404, post(6)),
+    (404, request("GET", "/clientes/6/extrato")),
+    (404, request("POST", "/clientes/6/transacoes", b"{")),
+    (413, request("POST", "/clientes/1/transacoes", b" " * 5000)),
+    (400, request("POST", "/clientes/1/transacoes", b"{")), (400, post(1, key="x" * 65)),
+    (422, post(1, 0))], ids=["route", "method", "client", "client of an extrato",
+                             "client before JSON", "size", "JSON", "key", "field"])
+def test_a_bad_request_is_refused_as_such_even_when_the_store_cannot_serve(failed, status, data):
+    assert failed.ask(data).status == status
 
 
 def test_the_health_check_is_503_when_the_store_cannot_serve(failed):

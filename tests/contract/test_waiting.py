@@ -31,13 +31,11 @@ def trickle(connection, data, gap_s, seconds):
 INCOMPLETE = {
     "nothing after the first byte": (b"P", b"", 1),
     "half the headers": (HEADERS[:60], b"", 1),
-    "an empty line": (b"\r\n", b"", 1),
     "half the body": (HEADERS + b"\r\n" + GOOD[:9], b"", 1),
     "no body": (HEADERS + b"\r\n", b"", 1),
     "headers that trickle": (b"", HEADERS + b"X: " + b"y" * 1000, 0.25),
     "a body that trickles": (HEADERS + b"\r\n", GOOD[:-1] + b" " * 1000, 1),
     "chunks that trickle": (CHUNKS[:150], CHUNKS[150:], 0.5),
-    "empty lines that trickle": (b"", b"\r\n" * 1000, 0.5),
     "a second request": (request("GET", "/healthz") + HEADERS, b"", 1),
     "a body after 100 Continue": (HEADERS + b"Expect: 100-continue\r\n\r\n", b"", 1),
 }

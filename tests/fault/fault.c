@@ -16,6 +16,7 @@
  * Errors     Each name that met a fault is appended to the file CREBITO_FAULT + ".met".
  * Not here   Torn writes and power cuts.
  */
+#define _GNU_SOURCE /* fallocate, pwritev, off64_t */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -29,166 +30,167 @@
 #include <unistd.h>
 
 enum {
-	CONTROL_BYTES_MAX = 4096,
-	WAIT_STEP_MS = 5,
+    CONTROL_BYTES_MAX = 4096,
+    WAIT_STEP_MS = 5,
 };
 
 /* The kernel is called directly: looking up the next definition of a function is not safe
  * while the sanitizers, which need some of these, are still starting. */
 static bool read_fault(const char *call, char verb[static 16], char value[static 32])
 {
-	const char *path = getenv("CREBITO_FAULT");
-	long fd = path == NULL ? -1 : syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	char text[CONTROL_BYTES_MAX];
-	long got = syscall(SYS_read, (int)fd, text, sizeof(text) - 1);
-	syscall(SYS_close, (int)fd);
-	text[got > 0 ? got : 0] = '\0';
+    const char *path = getenv("CREBITO_FAULT");
+    long fd = path == NULL ? -1 : syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    char text[CONTROL_BYTES_MAX];
+    long got = syscall(SYS_read, (int)fd, text, sizeof text - 1);
+    syscall(SYS_close, (int)fd);
+    text[got > 0 ? got : 0] = '\0';
 
-	char *rest = NULL;
-	for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-		char name[32];
-		value[0] = '\0';
-		if (sscanf(line, "%31s %15s %31s", name, verb, value) >= 2 && strcmp(name, call) == 0)
-			return true;
-	}
-	return false;
+    char *rest = NULL;
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        char name[32];
+        value[0] = '\0';
+        if (sscanf(line, "%31s %15s %31s", name, verb, value) >= 2 && strcmp(name, call) == 0)
+            return true;
+    }
+    return false;
 }
 
 static void tell(const char *call)
 {
-	char text[512];
-	int length = snprintf(text, sizeof(text), "%s.met", getenv("CREBITO_FAULT"));
-	if (length < 0 || (size_t)length >= sizeof(text))
-		return;
-	long fd = syscall(SYS_openat, AT_FDCWD, text, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-	length = snprintf(text, sizeof(text), "%s\n", call);
-	syscall(SYS_write, (int)fd, text, (size_t)length);
-	syscall(SYS_close, (int)fd);
+    char text[512];
+    int length = snprintf(text, sizeof text, "%s.met", getenv("CREBITO_FAULT"));
+    if (length < 0 || (size_t)length >= sizeof text)
+        return;
+    long fd = syscall(SYS_openat, AT_FDCWD, text, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    length = snprintf(text, sizeof text, "%s\n", call);
+    syscall(SYS_write, (int)fd, text, (size_t)length);
+    syscall(SYS_close, (int)fd);
 }
 
 static void sleep_ms(long ms)
 {
-	struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-	while (nanosleep(&left, &left) != 0 && errno == EINTR)
-		;
+    struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+        ;
 }
 
 static int errno_named(const char *name)
 {
-	static const struct {
-		const char *name;
-		int number;
-	} errors[] = {
-		{"EIO", EIO}, {"ENOSPC", ENOSPC}, {"EDQUOT", EDQUOT}, {"EROFS", EROFS}, {"EINTR", EINTR},
-	};
-	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
-		if (strcmp(name, errors[i].name) == 0)
-			return errors[i].number;
-	return EINVAL;
+    static const struct {
+        const char *name;
+        int number;
+    } errors[] = {
+        {"EIO", EIO}, {"ENOSPC", ENOSPC}, {"EDQUOT", EDQUOT}, {"EROFS", EROFS}, {"EINTR", EINTR},
+    };
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
+        if (strcmp(name, errors[i].name) == 0)
+            return errors[i].number;
+    return EINVAL;
 }
 
 /* Returns 0 when the call may go on, else the errno it fails with. */
 static int meet_fault(const char *call, int fd)
 {
-	char verb[16];
-	char value[32];
-	struct stat file;
-	if (fd == STDERR_FILENO || !read_fault(call, verb, value) || fstat(fd, &file) != 0 ||
-	    !S_ISREG(file.st_mode))
-		return 0;
-	tell(call);
-	if (strcmp(verb, "error") == 0)
-		return errno_named(value);
-	if (strcmp(verb, "sleep_ms") == 0)
-		sleep_ms(atol(value));
-	while (strcmp(verb, "wait") == 0 && read_fault(call, verb, value))
-		sleep_ms(WAIT_STEP_MS);
-	return 0;
+    char verb[16];
+    char value[32];
+    struct stat file;
+    if (fd == STDERR_FILENO || !read_fault(call, verb, value) || fstat(fd, &file) != 0 ||
+        !S_ISREG(file.st_mode))
+        return 0;
+    tell(call);
+    if (strcmp(verb, "error") == 0)
+        return errno_named(value);
+    if (strcmp(verb, "sleep_ms") == 0)
+        sleep_ms(atol(value));
+    while (strcmp(verb, "wait") == 0 && read_fault(call, verb, value))
+        sleep_ms(WAIT_STEP_MS);
+    return 0;
 }
 
 static long fail(int error)
 {
-	errno = error;
-	return -1;
+    errno = error;
+    return -1;
 }
 
 int fdatasync(int fd)
 {
-	int error = meet_fault("fdatasync", fd);
-	return (int)(error != 0 ? fail(error) : syscall(SYS_fdatasync, fd));
+    int error = meet_fault("fdatasync", fd);
+    return (int)(error != 0 ? fail(error) : syscall(SYS_fdatasync, fd));
 }
 
 int fsync(int fd)
 {
-	int error = meet_fault("fsync", fd);
-	return (int)(error != 0 ? fail(error) : syscall(SYS_fsync, fd));
+    int error = meet_fault("fsync", fd);
+    return (int)(error != 0 ? fail(error) : syscall(SYS_fsync, fd));
 }
 
 ssize_t write(int fd, const void *bytes, size_t length)
 {
-	int error = meet_fault("write", fd);
-	return error != 0 ? fail(error) : syscall(SYS_write, fd, bytes, length);
+    int error = meet_fault("write", fd);
+    return error != 0 ? fail(error) : syscall(SYS_write, fd, bytes, length);
 }
 
 ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset)
 {
-	int error = meet_fault("pwrite", fd);
-	return error != 0 ? fail(error) : syscall(SYS_pwrite64, fd, bytes, length, offset);
+    int error = meet_fault("pwrite", fd);
+    return error != 0 ? fail(error) : syscall(SYS_pwrite64, fd, bytes, length, offset);
 }
 
 ssize_t pwrite64(int fd, const void *bytes, size_t length, off64_t offset)
 {
-	return pwrite(fd, bytes, length, offset);
+    return pwrite(fd, bytes, length, offset);
 }
 
 ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset)
 {
-	int error = meet_fault("pwritev", fd);
-	return error != 0 ? fail(error) : syscall(SYS_pwritev, fd, parts, count, offset, 0);
+    int error = meet_fault("pwritev", fd);
+    return error != 0 ? fail(error) : syscall(SYS_pwritev, fd, parts, count, offset, 0);
 }
 
 ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset)
 {
-	return pwritev(fd, parts, count, offset);
+    return pwritev(fd, parts, count, offset);
 }
 
 ssize_t writev(int fd, const struct iovec *parts, int count)
 {
-	int error = meet_fault("writev", fd);
-	return error != 0 ? fail(error) : syscall(SYS_writev, fd, parts, count);
+    int error = meet_fault("writev", fd);
+    return error != 0 ? fail(error) : syscall(SYS_writev, fd, parts, count);
 }
 
 int fallocate(int fd, int mode, off_t offset, off_t length)
 {
-	int error = meet_fault("fallocate", fd);
-	return (int)(error != 0 ? fail(error) : syscall(SYS_fallocate, fd, mode, offset, length));
+    int error = meet_fault("fallocate", fd);
+    return (int)(error != 0 ? fail(error) : syscall(SYS_fallocate, fd, mode, offset, length));
 }
 
 int fallocate64(int fd, int mode, off64_t offset, off64_t length)
 {
-	return fallocate(fd, mode, offset, length);
+    return fallocate(fd, mode, offset, length);
 }
 
 /* This one returns its error. */
 int posix_fallocate(int fd, off_t offset, off_t length)
 {
-	return fallocate(fd, 0, offset, length) == 0 ? 0 : errno;
+    return fallocate(fd, 0, offset, length) == 0 ? 0 : errno;
 }
 
 int posix_fallocate64(int fd, off64_t offset, off64_t length)
 {
-	return posix_fallocate(fd, offset, length);
+    return posix_fallocate(fd, offset, length);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *ret_now)
 {
-	char verb[16];
-	char value[32];
-	long failed = syscall(SYS_clock_gettime, clock, ret_now);
-	if (failed == 0 && clock == CLOCK_REALTIME && read_fault("clock_gettime", verb, value) &&
-	    strcmp(verb, "add_s") == 0)
-		ret_now->tv_sec += atol(value);
-	return (int)failed;
+    char verb[16];
+    char value[32];
+    long failed = syscall(SYS_clock_gettime, clock, ret_now);
+    if (failed == 0 && clock == CLOCK_REALTIME && read_fault("clock_gettime", verb, value) &&
+        strcmp(verb, "add_s") == 0)
+        ret_now->tv_sec += atol(value);
+    return (int)failed;
 }

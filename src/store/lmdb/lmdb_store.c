@@ -42,7 +42,8 @@ struct lmdb_store {
     struct environment environment;
     char path[256]; /* for the log */
     _Atomic enum serving serving;
-    _Atomic size_t committed_txn; /* LMDB's number of the last commit that is on disk */
+    _Atomic int64_t damage_told_us; /* when the log last said that a record is damaged */
+    _Atomic size_t committed_txn;   /* LMDB's number of the last commit that is on disk */
 
     MDB_txn *snapshot; /* the submitter's; reset between uses */
 
@@ -62,6 +63,20 @@ static int64_t now_us(void)
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* A damaged record refuses its own account and no other. Said at most once a second: a client that
+ * retries must not fill the log. */
+static void tell_damage(struct lmdb_store *store, const struct op *op)
+{
+    char client[16];
+    int64_t now = now_us();
+    if (op->outcome != OUTCOME_CORRUPT || now - atomic_load(&store->damage_told_us) < 1000000)
+        return;
+    atomic_store(&store->damage_told_us, now);
+    snprintf(client, sizeof client, "%u", op->client);
+    log_line(LOG_ERROR, "a record is damaged: its account is refused", "store", store->path,
+             "client", client, NULL);
 }
 
 /* --- the submitter's side: snapshots -------------------------------------------------------- */
@@ -126,6 +141,7 @@ static bool answer_now(struct backend *backend, struct op *op)
     }
     op->outcome = read_account(store, op);
     mdb_txn_reset(store->snapshot);
+    tell_damage(store, op);
     return true;
 }
 
@@ -245,6 +261,8 @@ static void commit(struct backend *backend, struct op **ops, uint32_t count)
         answer_all(ops, count, outcome_of_rollback(store, result));
         return;
     }
+    for (uint32_t i = 0; i < count; i++)
+        tell_damage(store, ops[i]);
     if (!batch_changed(&store->batch)) {
         mdb_txn_abort(txn); /* only rejections and replays: what they saw is on disk already */
         answer_health(store, ops, count);
