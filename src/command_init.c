@@ -26,7 +26,7 @@ int command_init(const struct options *options)
         .wake = nobody_waits,
     };
     if (!store_url_known(options->database, error, sizeof error)) {
-        fprintf(stderr, "crebito: --database: %s\n", error);
+        fprintf(stderr, "crebito: %s: %s\n", options->database_source, error);
         return EXIT_USAGE;
     }
     if (!store_open(&store, options->database, &store_options, error, sizeof error)) {

@@ -47,7 +47,7 @@ static bool read_addresses(const struct options *options, struct server_options 
     server->listen_count = options->listen_count;
     for (uint32_t i = 0; i < options->listen_count; i++)
         if (!address_parse(&server->listen[i], options->listen[i], error, sizeof error)) {
-            fprintf(stderr, "crebito: --listen: %s\n", error);
+            fprintf(stderr, "crebito: %s: %s\n", options->listen_source, error);
             return false;
         }
     return true;
@@ -66,7 +66,7 @@ int command_serve(const struct options *options)
     if (!read_addresses(options, &server_options))
         return EXIT_USAGE;
     if (!store_url_known(options->database, error, sizeof error)) {
-        fprintf(stderr, "crebito: --database: %s\n", error);
+        fprintf(stderr, "crebito: %s: %s\n", options->database_source, error);
         return EXIT_USAGE;
     }
     signal(SIGPIPE, SIG_IGN); /* a client that leaves is a write that fails */

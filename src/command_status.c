@@ -30,7 +30,11 @@ int command_status(const struct options *options)
     struct store_facts facts;
 
     if (!address_parse(&address, options->listen[0], error, sizeof error)) {
-        fprintf(stderr, "crebito: --listen: %s\n", error);
+        fprintf(stderr, "crebito: %s: %s\n", options->listen_source, error);
+        return EXIT_USAGE;
+    }
+    if (!store_url_known(options->database, error, sizeof error)) {
+        fprintf(stderr, "crebito: %s: %s\n", options->database_source, error);
         return EXIT_USAGE;
     }
     if (!store_inspect(&facts, options->database, options->map_bytes, error, sizeof error)) {

@@ -13,6 +13,7 @@
 #ifndef CREBITO_COMMANDS_H
 #define CREBITO_COMMANDS_H
 
+#include "must_check.h"
 #include "ops/options.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };

@@ -4,9 +4,25 @@
  */
 #include "commands.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+/* Started with a standard descriptor closed, the next file or socket would take its place, and
+ * the log would be written to it. */
+static void fill_standard_descriptors(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
+    fill_standard_descriptors();
     switch (options_read(&options, argc, argv)) {
     case OPTIONS_DONE: return EXIT_DONE;
     case OPTIONS_WRONG: return EXIT_USAGE;

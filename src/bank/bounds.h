@@ -15,9 +15,6 @@
 #include <assert.h>
 #include <stdint.h>
 
-/* MUST_CHECK: ignoring the result of this function is a mistake. */
-#define MUST_CHECK __attribute__((warn_unused_result))
-
 /* --- money: centavos ------------------------------------------------------------------- */
 
 /* 2^53 - 1: the largest integer that every JSON reader keeps exact in a double. It bounds a

@@ -19,6 +19,7 @@
 
 #include "bank/bounds.h"
 #include "bank/outcome.h"
+#include "must_check.h"
 
 enum entry_kind { /* the values are what is stored and what is sent */
                   ENTRY_CREDIT = 'c',

@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "bank/bounds.h"
+#include "must_check.h"
 
 enum { ADDRESS_TEXT_BYTES_MAX = sizeof "unix:" + sizeof(((struct sockaddr_un *)0)->sun_path) };
 

@@ -82,12 +82,22 @@ static void reply_with_problem(struct connection *connection, enum problem probl
                head.close);
 }
 
+static void reply_with_continue(struct connection *connection)
+{
+    send_reply(connection, reply_continue(connection->service->output), false);
+    connection->interim = true;
+}
+
 static void reply_to_op(struct connection *connection, const struct op *op)
 {
     struct reply_head head = head_for(connection);
     char *out = connection->service->output;
     size_t bytes = 0;
 
+    if (op->outcome == OUTCOME_OK && connection->request.status == REQUEST_EXPECTING) {
+        reply_with_continue(connection);
+        return;
+    }
     if (op->outcome != OUTCOME_OK) {
         bytes = reply_problem(out, &head, problem_of(op->outcome), NULL, NULL);
     } else {
@@ -234,11 +244,17 @@ static void judge(struct connection *connection)
 static void judge_expectation(struct connection *connection)
 {
     enum route route;
-    uint32_t client;
+    uint32_t client = 0;
     if (judge_route(connection, &route, &client))
         return;
-    send_reply(connection, reply_continue(connection->service->output), false);
-    connection->interim = true;
+    struct op *op = op_pool_take(&connection->service->pool);
+    if (!op) {
+        reply_with_problem(connection, PROBLEM_BUSY, NULL, NULL);
+        return;
+    }
+    op->client = client;
+    op->kind = route == ROUTE_HEALTH ? OP_HEALTH : OP_CLIENT;
+    submit(connection, op);
 }
 
 /* --- input ---------------------------------------------------------------------------------- */

@@ -189,6 +189,8 @@ enum problem entry_json_parse(char *body, size_t bytes, struct entry *ret, const
         return PROBLEM_NONE;
     if (bytes == 0)
         return refuse(PROBLEM_JSON, DETAIL_NO_BODY, ret_detail);
+    if (memchr(body, '\0', bytes)) /* jansson overlooks one after a number or a literal */
+        return refuse(PROBLEM_JSON, DETAIL_NOT_JSON, ret_detail);
     json_t *root = load(body, bytes, &error);
     if (!root && json_error_code(&error) == json_error_out_of_memory)
         return refuse(PROBLEM_BUSY, DETAIL_TOO_COMPLEX, ret_detail);

@@ -19,6 +19,7 @@
 
 #include "bank/ledger.h"
 #include "http/problem.h"
+#include "must_check.h"
 
 /* Once, before the first call of the other. */
 void entry_json_init(void);

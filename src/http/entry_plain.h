@@ -19,6 +19,7 @@
 #include <stddef.h>
 
 #include "bank/ledger.h"
+#include "must_check.h"
 
 /* *ret is not to be used unless true. */
 MUST_CHECK bool entry_plain_read(const char *body, size_t bytes, struct entry *ret);

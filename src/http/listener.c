@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,25 +52,61 @@ static int clear_stale_socket(const struct address *address)
     return unlink(path) == 0 ? 0 : -errno;
 }
 
+static int remember_file(struct listener *listener, const char *path)
+{
+    struct stat status;
+    if (lstat(path, &status) != 0)
+        return -errno;
+    listener->device = status.st_dev;
+    listener->inode = status.st_ino;
+    return 0;
+}
+
+/* Bound here and not by libuv, which would remove at the end whatever then has the name. */
+static int bind_unix(struct listener *listener, const struct address *address, unsigned socket_mode,
+                     int fd)
+{
+    /* The mode first, then listen: nobody connects in between. */
+    mode_t before = umask(0777);
+    int result = bind(fd, (const struct sockaddr *)&address->storage, address->bytes);
+    umask(before);
+    if (result != 0 || chmod(address_path(address), socket_mode) != 0)
+        return -errno;
+    return remember_file(listener, address_path(address));
+}
+
 static int open_unix(struct listener *listener, uv_loop_t *loop, const struct address *address,
                      unsigned socket_mode, uv_connection_cb on_connection)
 {
     int result = clear_stale_socket(address);
-    if (result == 0)
-        result = uv_pipe_init(loop, &listener->pipe, 0);
     if (result != 0)
         return result;
-    /* The mode first, then listen: nobody connects in between. */
-    mode_t before = umask(0777);
-    result = uv_pipe_bind(&listener->pipe, address_path(address));
-    umask(before);
-    if (result == 0 && chmod(address_path(address), socket_mode) != 0)
-        result = -errno;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    result = bind_unix(listener, address, socket_mode, fd);
+    if (result == 0)
+        result = uv_pipe_init(loop, &listener->pipe, 0);
+    if (result != 0) {
+        close(fd);
+        return result;
+    }
+    result = uv_pipe_open(&listener->pipe, fd);
     if (result == 0)
         result = uv_listen(&listener->stream, BACKLOG, on_connection);
     if (result != 0)
-        uv_close(&listener->handle, NULL);
+        listener_close(listener);
     return result;
+}
+
+void listener_close(struct listener *listener)
+{
+    struct stat status;
+    const char *path = listener->text + strlen("unix:");
+    if (listener->is_unix && lstat(path, &status) == 0 && status.st_dev == listener->device &&
+        status.st_ino == listener->inode)
+        (void)unlink(path);
+    uv_close(&listener->handle, NULL);
 }
 
 bool listener_open(struct listener *listener, uv_loop_t *loop, const struct address *address,

@@ -4,8 +4,9 @@
  *
  * Purpose    From an address to a listening libuv handle.
  * Invariant  A Unix socket never replaces one that somebody listens on, nor a file that is no
- *            socket; it has its mode before anybody can connect.
- * Ownership  The caller owns the struct, which must not move once open, and uv_close()s it.
+ *            socket; it has its mode before anybody can connect. Its file is removed at the end,
+ *            unless somebody has put another in its place.
+ * Ownership  The caller owns the struct, which must not move once open, and closes it.
  * Threads    One, the event loop's.
  * Errors     False and a sentence.
  * Not here   What is done with connections.
@@ -15,10 +16,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include <uv.h>
 
 #include "http/address.h"
+#include "must_check.h"
 
 struct listener {
     union { /* first: libuv hands the stream to callbacks */
@@ -29,6 +32,8 @@ struct listener {
     };
     bool is_unix;
     bool backlogged;                   /* a connection waits that could not be accepted yet */
+    dev_t device;                      /* of a Unix socket's file, */
+    ino_t inode;                       /* to know it again at the end */
     char text[ADDRESS_TEXT_BYTES_MAX]; /* the address, with the port that port 0 became */
 };
 
@@ -37,5 +42,7 @@ MUST_CHECK bool listener_open(struct listener *listener, uv_loop_t *loop,
                               const struct address *address, unsigned socket_mode,
                               uv_connection_cb on_connection, void *data, char *error,
                               size_t error_size);
+
+void listener_close(struct listener *listener);
 
 #endif

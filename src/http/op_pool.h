@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "must_check.h"
 #include "store/op.h"
 
 struct op_pool {

@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 #include "http/address.h"
+#include "must_check.h"
 
 MUST_CHECK bool probe_health(const struct address *address, int timeout_ms, char *ret_answer,
                              size_t answer_size);

@@ -137,7 +137,8 @@ static int on_header_field_complete(llhttp_t *parser)
     };
     struct request *request = of(parser);
     request->field = FIELD_OTHER;
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+    /* A trailer is not merged into the head (RFC 9110 section 6.5.1). */
+    for (size_t i = 0; !request->head_done && i < sizeof known / sizeof known[0]; i++)
         if (request->name_bytes == known[i].bytes &&
             strncasecmp(request->name, known[i].name, request->name_bytes) == 0)
             request->field = (uint8_t)known[i].field;
@@ -223,6 +224,8 @@ static int on_headers_complete(llhttp_t *parser)
         return fail(request, FAULT_MALFORMED);
     if (request->http_1_0 ? chunked : request->hosts == 0)
         return fail(request, FAULT_MALFORMED);
+    request->head_done = true;
+    request->keep_alive = llhttp_should_keep_alive(parser);
     parser->upgrade = 0; /* ignored: the message ends where its framing says */
     if (parser->content_length > BODY_BYTES_MAX)
         return fail(request, FAULT_BODY_TOO_LARGE);
@@ -250,7 +253,6 @@ static int on_body(llhttp_t *parser, const char *at, size_t bytes)
 static int on_message_complete(llhttp_t *parser)
 {
     struct request *request = of(parser);
-    request->keep_alive = llhttp_should_keep_alive(parser);
     request->status = REQUEST_COMPLETE;
     return PAUSE;
 }
@@ -312,15 +314,19 @@ static void remember_tail(struct request *request, const char *end, size_t bytes
 static size_t parse(struct request *request, const char *piece, size_t bytes)
 {
     llhttp_t *parser = &request->parser;
+    bool started = request->status != REQUEST_EMPTY;
     if (request->status == REQUEST_EXPECTING)
         llhttp_resume(parser);
     request->status = REQUEST_PARTIAL;
     request->piece = piece;
     llhttp_errno_t result = llhttp_execute(parser, piece, bytes);
     const char *stop = result == HPE_OK ? piece + bytes : llhttp_get_error_pos(parser);
-    size_t used = stop ? (size_t)(stop - piece) : bytes;
+    assert(stop >= piece && stop <= piece + bytes);
+    size_t used = (size_t)(stop - piece);
 
-    if (result == HPE_INVALID_METHOD && used < bytes && token_char(*stop))
+    /* A token that is no method we know, or the beginning of one; else no method at all. */
+    if (result == HPE_INVALID_METHOD && used < bytes &&
+        (token_char(*stop) || (*stop == ' ' && (started || used > 0))))
         (void)fail(request, FAULT_METHOD);
     else if (result != HPE_OK && result != HPE_PAUSED)
         (void)fail(request, FAULT_MALFORMED);

@@ -20,6 +20,7 @@
 #include <llhttp.h>
 
 #include "bank/bounds.h"
+#include "must_check.h"
 
 enum request_status {
     REQUEST_EMPTY,     /* no byte of it has arrived (or only empty lines before it) */
@@ -63,7 +64,7 @@ struct request {
     uint32_t message_bytes; /* all consumed of this message */
     uint32_t content_bytes; /* of them, body: not stopped at BODY_BYTES_MAX */
     bool after_cr;          /* in the empty lines before a request, after a CR */
-    bool version_checked, expects_continue, in_query;
+    bool version_checked, expects_continue, in_query, head_done;
     uint8_t authority; /* where in an absolute-form target: see request.c */
     uint8_t field;     /* enum field: the one being read */
     uint8_t name_bytes;

@@ -346,7 +346,7 @@ static void stop_if_drained(struct server *server)
 static void close_listeners(struct server *server)
 {
     for (uint32_t i = 0; i < server->listeners_open; i++)
-        uv_close(&server->listeners[i].handle, NULL);
+        listener_close(&server->listeners[i]);
     server->listeners_open = 0;
 }
 

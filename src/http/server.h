@@ -17,8 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bank/bounds.h"
 #include "http/address.h"
+#include "must_check.h"
 #include "store/store.h"
 
 enum { SERVER_LISTENERS_MAX = 8 };

@@ -108,30 +108,31 @@ static bool set_key_retention(struct options *options, const char *value)
 }
 
 static const struct option_row {
-    const char *name, *environment, *argument, *fallback;
+    const char *flag, *environment, *argument, *fallback;
     unsigned commands;
     setter *set;
     const char *rule; /* what a value must be: for --help and for the message when it is not */
     const char *help;
 } rows[] = {
-    {"listen", "CREBITO_LISTEN", "ADDRESS", "127.0.0.1:9999", COMMAND_SERVE | COMMAND_STATUS,
+    {"--listen", "CREBITO_LISTEN", "ADDRESS", "127.0.0.1:9999", COMMAND_SERVE | COMMAND_STATUS,
      set_listen, "127.0.0.1:9999, [::1]:9999 or unix:/path, at most 8 of them",
      "Where to serve, or whom to ask. May be repeated;\nin the environment, separate with commas."},
-    {"database", "CREBITO_DATABASE", "URL", "lmdb:./data",
+    {"--database", "CREBITO_DATABASE", "URL", "lmdb:./data",
      COMMAND_SERVE | COMMAND_INIT | COMMAND_STATUS, set_database, "lmdb:FOLDER",
      "Which store. DATABASE_URL in the environment is\nread too, after CREBITO_DATABASE."},
-    {"socket-mode", "CREBITO_SOCKET_MODE", "MODE", "0660", COMMAND_SERVE, set_socket_mode,
+    {"--socket-mode", "CREBITO_SOCKET_MODE", "MODE", "0660", COMMAND_SERVE, set_socket_mode,
      "octal permission bits, 0 to 0777", "Permissions of Unix sockets."},
-    {"max-connections", "CREBITO_MAX_CONNECTIONS", "N", "4096", COMMAND_SERVE, set_connections_max,
-     "1 to 65536", "Connections served at once; further ones get a\n503."},
-    {"max-pending", "CREBITO_MAX_PENDING", "N", "4096", COMMAND_SERVE, set_pending_max,
+    {"--max-connections", "CREBITO_MAX_CONNECTIONS", "N", "4096", COMMAND_SERVE,
+     set_connections_max, "1 to 65536", "Connections served at once; further ones get a\n503."},
+    {"--max-pending", "CREBITO_MAX_PENDING", "N", "4096", COMMAND_SERVE, set_pending_max,
      "1 to 65536", "Transactions waiting for a commit at once;\nfurther ones get a 503."},
-    {"map-size", "CREBITO_MAP_SIZE", "SIZE", "64GiB", COMMAND_SERVE | COMMAND_INIT | COMMAND_STATUS,
-     set_map_size, "1MiB to 16TiB, in MiB, GiB or TiB",
+    {"--map-size", "CREBITO_MAP_SIZE", "SIZE", "64GiB",
+     COMMAND_SERVE | COMMAND_INIT | COMMAND_STATUS, set_map_size,
+     "1MiB to 16TiB, in MiB, GiB or TiB",
      "The largest the ledger may become. Costs address\nspace only."},
-    {"key-retention", "CREBITO_KEY_RETENTION", "HOURS", "24", COMMAND_SERVE, set_key_retention,
+    {"--key-retention", "CREBITO_KEY_RETENTION", "HOURS", "24", COMMAND_SERVE, set_key_retention,
      "24 to 87840", "How long an Idempotency-Key is remembered, at\nleast."},
-    {"durability", "CREBITO_DURABILITY", "LEVEL", "full", COMMAND_SERVE, set_durability,
+    {"--durability", "CREBITO_DURABILITY", "LEVEL", "full", COMMAND_SERVE, set_durability,
      "full or none",
      "none answers before the disk has the transaction:\nfor benchmarks, never for money."},
 };
@@ -181,18 +182,19 @@ static void print_help(void)
 
 static void print_command_help(size_t index)
 {
-    printf("Usage: crebito %s [OPTION]...\n\n%s\n\nOptions (and the environment variable that each "
-           "may be given in):\n",
-           commands[index].name, commands[index].help);
+    printf(
+        "Usage: crebito %s [OPTION]...\n\n%s\n\nOptions, each of which may be given in a variable of "
+        "the environment instead:\n",
+        commands[index].name, commands[index].help);
     for (size_t i = 0; i < ROWS; i++) {
         char left[64];
         if (!(rows[i].commands & commands[index].command))
             continue;
-        snprintf(left, sizeof left, "--%s %s", rows[i].name, rows[i].argument);
+        snprintf(left, sizeof left, "%s %s", rows[i].flag, rows[i].argument);
         printf("\n  %-*s", HELP_COLUMN - 2, left);
         print_wrapped(rows[i].help);
-        printf("%*s%s. Default: %s\n%*s%s\n", HELP_COLUMN, "", rows[i].rule, rows[i].fallback,
-               HELP_COLUMN, "", rows[i].environment);
+        printf("%*sValues: %s\n%*sDefault: %s\n%*sVariable: %s\n", HELP_COLUMN, "", rows[i].rule,
+               HELP_COLUMN, "", rows[i].fallback, HELP_COLUMN, "", rows[i].environment);
     }
     printf("\n  %-*s%s\n", HELP_COLUMN - 2, "--help", "Show this and exit.");
 }
@@ -202,6 +204,10 @@ static void print_command_help(size_t index)
 static bool set(struct options *options, const struct option_row *row, const char *source,
                 const char *value)
 {
+    if (row->set == set_listen)
+        options->listen_source = source;
+    if (row->set == set_database)
+        options->database_source = source;
     if (row->set(options, value))
         return true;
     fprintf(stderr, "crebito: %s: \"%s\" is not valid: %s\n", source, value, row->rule);
@@ -253,7 +259,7 @@ static enum options_result read_arguments(struct options *options, size_t index,
     for (int i = 0; i < ROWS; i++) {
         if (!(rows[i].commands & (unsigned)options->command))
             continue;
-        known[count] = (struct option){rows[i].name, required_argument, NULL, 1};
+        known[count] = (struct option){rows[i].flag + 2, required_argument, NULL, 1};
         row_of[count++] = i;
     }
     known[count] = (struct option){"help", no_argument, NULL, 'h'};
@@ -270,10 +276,8 @@ static enum options_result read_arguments(struct options *options, size_t index,
             return OPTIONS_WRONG;
         }
         int row = row_of[which];
-        char source[64];
-        snprintf(source, sizeof source, "--%s", rows[row].name);
         given[row] = true;
-        if (!set(options, &rows[row], source, optarg))
+        if (!set(options, &rows[row], rows[row].flag, optarg))
             return OPTIONS_WRONG;
     }
     if (optind < argc) {

@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bank/bounds.h"
+#include "must_check.h"
 
 enum { LISTEN_MAX = 8 };
 
@@ -31,7 +31,8 @@ struct options {
     const char *listen[LISTEN_MAX];
     uint32_t listen_count;
     const char *database;
-    unsigned socket_mode; /* permission bits */
+    const char *listen_source, *database_source; /* "--listen", "DATABASE_URL": for messages */
+    unsigned socket_mode;                        /* permission bits */
     bool durable;
     uint64_t map_bytes; /* a multiple of 4096 */
     uint32_t connections_max;

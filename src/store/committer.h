@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "must_check.h"
 #include "store/backend.h"
 #include "store/queue.h"
 

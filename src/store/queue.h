@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "must_check.h"
 #include "store/op.h"
 
 struct op_list {

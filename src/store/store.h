@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "must_check.h"
 #include "store/op.h"
 
 struct store;

@@ -20,6 +20,7 @@ FORBIDDEN = {
     "ops/": {"bank/", "llhttp.h", "jansson.h", "lmdb.h", "libpq-fe.h"},
     "command": {"lmdb.h", "libpq-fe.h", "llhttp.h"},
     "main.c": {"lmdb.h", "libpq-fe.h", "llhttp.h"},
+    "must_check.h": {"bank/", "store/", "http/", "ops/"},
 }
 
 

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "must_check.h"
 #include "store/lmdb/environment.h"
 #include "store/lmdb/record.h"
 #include "store/op.h"

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "must_check.h"
 #include "store/lmdb/folder.h"
 #include "store/lmdb/record.h"
 

@@ -18,7 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "bank/bounds.h"
+#include "must_check.h"
 
 /* The only names in a store's folder. lost+found is what a fresh volume may hold. */
 #define FOLDER_DATA     "data.mdb"

@@ -30,6 +30,8 @@ static const struct opening challenge_clients[] = {
  * estimate: were it too low, a full disk would show at the commit, which copes as well. */
 enum { OP_PAGES = 16, COMMIT_PAGES = 64 };
 
+enum { KNOWN_CLIENTS = 1024 };
+
 enum serving {
     SERVING,      /* as it should be */
     SERVING_FULL, /* no room for entries; statements are answered; mends itself */
@@ -45,7 +47,10 @@ struct lmdb_store {
     _Atomic int64_t damage_told_us; /* when the log last said that a record is damaged */
     _Atomic size_t committed_txn;   /* LMDB's number of the last commit that is on disk */
 
-    MDB_txn *snapshot; /* the submitter's; reset between uses */
+    /* The submitter's. */
+    MDB_txn *snapshot; /* reset between uses */
+    uint32_t
+        known_clients[KNOWN_CLIENTS]; /* ids that exist, each at its hash; the last one stays */
 
     /* The committer's. */
     struct batch batch;
@@ -95,25 +100,57 @@ static int begin_snapshot(struct lmdb_store *store)
     }
 }
 
-static enum outcome read_account(struct lmdb_store *store, struct op *op)
+static int get_account(struct lmdb_store *store, uint32_t client, MDB_val *ret)
 {
     uint8_t client_key[CLIENT_KEY_BYTES];
-    MDB_val key = {sizeof client_key, client_key}, value;
-    struct account_record record;
+    MDB_val key = {sizeof client_key, client_key};
+    client_key_encode(client_key, client);
+    return mdb_get(store->snapshot, store->environment.accounts, &key, ret);
+}
 
-    client_key_encode(client_key, op->client);
-    int result = mdb_get(store->snapshot, store->environment.accounts, &key, &value);
+/* Accounts come and never go: one that was seen exists, and nothing needs to be read. Works in
+ * every state of the store, since a bad request is refused as such in each. */
+static enum outcome find_client(struct lmdb_store *store, uint32_t client)
+{
+    uint32_t *known = &store->known_clients[client % KNOWN_CLIENTS];
+    MDB_val value;
+    if (*known == client)
+        return OUTCOME_OK;
+    if (begin_snapshot(store) != MDB_SUCCESS)
+        return OUTCOME_DOWN;
+    int result = get_account(store, client, &value);
+    mdb_txn_reset(store->snapshot);
     if (result == MDB_NOTFOUND)
         return OUTCOME_NO_CLIENT;
     if (result != MDB_SUCCESS)
         return OUTCOME_CORRUPT;
-    if (op->kind == OP_CLIENT)
-        return OUTCOME_OK;
-    if (!account_record_decode(&record, op->client, value.mv_data, value.mv_size))
+    *known = client;
+    return OUTCOME_OK;
+}
+
+static enum outcome read_statement(struct lmdb_store *store, struct op *op)
+{
+    struct account_record record;
+    MDB_val value;
+    if (begin_snapshot(store) != MDB_SUCCESS)
+        return OUTCOME_DOWN;
+    int result = get_account(store, op->client, &value);
+    bool sound = result == MDB_SUCCESS &&
+                 account_record_decode(&record, op->client, value.mv_data, value.mv_size);
+    mdb_txn_reset(store->snapshot);
+    if (result == MDB_NOTFOUND)
+        return OUTCOME_NO_CLIENT;
+    if (!sound)
         return OUTCOME_CORRUPT;
     op->account = record.account;
     op->snapshot_us = now_us();
     return OUTCOME_OK;
+}
+
+static bool answered(struct op *op, enum outcome outcome)
+{
+    op->outcome = outcome;
+    return true;
 }
 
 static bool answer_now(struct backend *backend, struct op *op)
@@ -121,26 +158,19 @@ static bool answer_now(struct backend *backend, struct op *op)
     struct lmdb_store *store = store_of(backend);
     enum serving serving = atomic_load(&store->serving);
 
-    if (serving == SERVING_DOWN) {
-        op->outcome = OUTCOME_DOWN;
-        return true;
-    }
-    switch (op->kind) {
-    case OP_ENTRY: return false;
-    case OP_HEALTH:
+    if (op->kind == OP_HEALTH) {
         if (serving == SERVING_FULL)
             return false; /* the committer looks whether there is room again */
-        op->outcome = OUTCOME_OK;
-        return true;
-    case OP_STATEMENT:
-    case OP_CLIENT: break;
+        return answered(op, serving == SERVING ? OUTCOME_OK : OUTCOME_DOWN);
     }
-    if (begin_snapshot(store) != MDB_SUCCESS) {
-        op->outcome = OUTCOME_DOWN;
-        return true;
-    }
-    op->outcome = read_account(store, op);
-    mdb_txn_reset(store->snapshot);
+    enum outcome outcome = find_client(store, op->client);
+    if (outcome != OUTCOME_OK || op->kind == OP_CLIENT)
+        return answered(op, outcome);
+    if (serving == SERVING_DOWN)
+        return answered(op, OUTCOME_DOWN);
+    if (op->kind == OP_ENTRY)
+        return false;
+    op->outcome = read_statement(store, op);
     tell_damage(store, op);
     return true;
 }
@@ -212,6 +242,8 @@ static enum outcome outcome_of_rollback(struct lmdb_store *store, int result)
 static enum outcome outcome_of_failed_commit(struct lmdb_store *store, int result)
 {
     MDB_txn *probe;
+    if (result < 0 && result != MDB_PANIC)
+        return outcome_of_rollback(store, result); /* LMDB's own codes come before any writing */
     if (disk_full(result) &&
         mdb_txn_begin(store->environment.env, NULL, 0, &probe) == MDB_SUCCESS) {
         /* No meta page was written, so nothing points at the pages that were: they are free

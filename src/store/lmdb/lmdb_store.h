@@ -18,6 +18,7 @@
 
 #include <stddef.h>
 
+#include "must_check.h"
 #include "store/backend.h"
 #include "store/store.h"
 

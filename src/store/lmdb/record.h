@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "bank/ledger.h"
+#include "must_check.h"
 
 enum { LAYOUT_VERSION = 1 };
 

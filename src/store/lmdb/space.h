@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bank/bounds.h"
+#include "must_check.h"
 
 struct space {
     int fd;
