@@ -120,6 +120,17 @@ static void reply_to_op(struct connection *connection, const struct op *op)
 
 /* --- from request to op --------------------------------------------------------------------- */
 
+/* NULL: there is none left, and the request is refused. */
+static struct op *take_op(struct connection *connection, uint32_t client)
+{
+    struct op *op = op_pool_take(&connection->service->pool);
+    if (op)
+        op->client = client;
+    else
+        reply_with_problem(connection, PROBLEM_BUSY, NULL, NULL);
+    return op;
+}
+
 static void submit(struct connection *connection, struct op *op)
 {
     struct service *service = connection->service;
@@ -211,12 +222,9 @@ static void judge(struct connection *connection)
     }
     if (judge_route(connection, &route, &client))
         return;
-    struct op *op = op_pool_take(&connection->service->pool);
-    if (!op) {
-        reply_with_problem(connection, PROBLEM_BUSY, NULL, NULL);
+    struct op *op = take_op(connection, client);
+    if (!op)
         return;
-    }
-    op->client = client;
     if (request->fault == FAULT_BODY_TOO_LARGE) {
         if (route == ROUTE_HEALTH) { /* no client to ask for */
             op_pool_give_back(&connection->service->pool, op);
@@ -247,12 +255,9 @@ static void judge_expectation(struct connection *connection)
     uint32_t client = 0;
     if (judge_route(connection, &route, &client))
         return;
-    struct op *op = op_pool_take(&connection->service->pool);
-    if (!op) {
-        reply_with_problem(connection, PROBLEM_BUSY, NULL, NULL);
+    struct op *op = take_op(connection, client);
+    if (!op)
         return;
-    }
-    op->client = client;
     op->kind = route == ROUTE_HEALTH ? OP_HEALTH : OP_CLIENT;
     submit(connection, op);
 }

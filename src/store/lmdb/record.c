@@ -127,6 +127,13 @@ static bool unseal(struct reader *reader, const void *key, size_t key_bytes, con
     return true;
 }
 
+/* As unseal(), for the records that begin() began: the reader stands at the second byte. */
+static bool open_record(struct reader *reader, const void *key, size_t key_bytes,
+                        const uint8_t *value, size_t size)
+{
+    return unseal(reader, key, key_bytes, value, size) && get_u8(reader) == RECORD_VERSION;
+}
+
 static bool finished(const struct reader *reader)
 {
     return !reader->short_read && reader->at == reader->end;
@@ -233,7 +240,7 @@ bool journal_record_decode(struct journal_record *ret, uint64_t sequence, const 
     uint8_t key[SEQUENCE_KEY_BYTES];
     sequence_key_encode(key, sequence);
     struct reader reader;
-    if (!unseal(&reader, key, sizeof key, value, size) || get_u8(&reader) != RECORD_VERSION)
+    if (!open_record(&reader, key, sizeof key, value, size))
         return false;
 
     struct journal_record record = {.sequence = sequence};
@@ -295,7 +302,7 @@ bool account_record_decode(struct account_record *ret, uint32_t client, const ui
     uint8_t key[CLIENT_KEY_BYTES];
     client_key_encode(key, client);
     struct reader reader;
-    if (!unseal(&reader, key, sizeof key, value, size) || get_u8(&reader) != RECORD_VERSION)
+    if (!open_record(&reader, key, sizeof key, value, size))
         return false;
 
     struct account_record record = {.account.client = client};
@@ -340,7 +347,7 @@ bool key_record_decode(uint64_t *ret_sequence, const uint8_t *key, size_t key_by
                        const uint8_t *value, size_t size)
 {
     struct reader reader;
-    if (!unseal(&reader, key, key_bytes, value, size) || get_u8(&reader) != RECORD_VERSION)
+    if (!open_record(&reader, key, key_bytes, value, size))
         return false;
     (void)get_bytes(&reader, 3);
     uint64_t sequence = get_u64(&reader);
@@ -369,7 +376,7 @@ bool expiry_record_decode(struct expiry_record *ret, uint64_t sequence, const ui
     uint8_t key[SEQUENCE_KEY_BYTES];
     sequence_key_encode(key, sequence);
     struct reader reader;
-    if (!unseal(&reader, key, sizeof key, value, size) || get_u8(&reader) != RECORD_VERSION)
+    if (!open_record(&reader, key, sizeof key, value, size))
         return false;
     struct expiry_record record = {.key_bytes = get_u8(&reader)};
     (void)get_bytes(&reader, 2);
