@@ -31,6 +31,12 @@ static void enter(struct connection *connection, enum connection_state state, ui
     connection->deadline_ms = connection->service->now_ms + timeout_ms;
 }
 
+static void close_connection(struct connection *connection)
+{
+    connection->state = CONNECTION_CLOSED;
+    connection->output_start = connection->output_end = 0; /* whatever of it was not sent */
+}
+
 static void await_request(struct connection *connection)
 {
     request_reset(&connection->request);
@@ -306,7 +312,7 @@ static void advance_held(struct connection *connection)
     if (connection->input_start == connection->input_end)
         connection->input_start = connection->input_end = 0;
     if (connection->state == CONNECTION_READING && connection->input_ended)
-        connection->state = CONNECTION_CLOSED;
+        close_connection(connection);
     assert(connection_sane(connection));
 }
 
@@ -363,7 +369,7 @@ void connection_input_ended(struct connection *connection)
 {
     connection->input_ended = true;
     if (connection->state == CONNECTION_LINGERING)
-        connection->state = CONNECTION_CLOSED;
+        close_connection(connection);
     else
         advance_held(connection);
 }
@@ -408,7 +414,7 @@ void connection_sent(struct connection *connection, size_t bytes)
     } else if (connection->close_after) {
         enter(connection, CONNECTION_LINGERING, LINGER_TIMEOUT_MS);
         if (connection->input_ended)
-            connection->state = CONNECTION_CLOSED;
+            close_connection(connection);
         return;
     } else {
         await_request(connection);
@@ -423,7 +429,7 @@ void connection_expired(struct connection *connection)
     switch (connection->state) {
     case CONNECTION_READING:
         if (connection->request.status == REQUEST_EMPTY)
-            connection->state = CONNECTION_CLOSED;
+            close_connection(connection);
         else
             reply_with_problem(connection, PROBLEM_TIMEOUT, NULL, NULL);
         break;
@@ -436,7 +442,7 @@ void connection_expired(struct connection *connection)
     }
     case CONNECTION_SENDING:
     case CONNECTION_LINGERING:
-    case CONNECTION_CLOSED: connection->state = CONNECTION_CLOSED; break;
+    case CONNECTION_CLOSED: close_connection(connection); break;
     }
 }
 

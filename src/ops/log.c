@@ -5,6 +5,7 @@
 #include "ops/log.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,14 +36,25 @@ static void add_quoted(struct line *line, const char *value)
         unsigned char c = (unsigned char)*value;
         if (c == '"' || c == '\\')
             add_char(line, '\\');
-        add_char(line, c < 0x20 ? ' ' : (char)c);
+        add_char(line, c < 0x20 || c == 0x7f ? ' ' : (char)c);
     }
     add_char(line, '"');
 }
 
+static bool needs_quotes(const char *value)
+{
+    if (value[0] == '\0')
+        return true;
+    for (; *value; value++)
+        if ((unsigned char)*value <= ' ' || *value == '"' || *value == '=' || *value == '\\' ||
+            *value == '\x7f')
+            return true;
+    return false;
+}
+
 static void add_value(struct line *line, const char *value)
 {
-    if (value[0] == '\0' || strpbrk(value, " \"=\\\n\r\t"))
+    if (needs_quotes(value))
         add_quoted(line, value);
     else
         add_text(line, value);

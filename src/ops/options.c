@@ -224,7 +224,10 @@ static bool set_each(struct options *options, const struct option_row *row, cons
     if (strlen(values) >= sizeof pieces)
         return set(options, row, source, ""); /* cannot hold valid addresses: refused */
     snprintf(pieces, sizeof pieces, "%s", values);
-    for (char *piece = strtok(pieces, ", "); piece; piece = strtok(NULL, ", "))
+    char *piece = strtok(pieces, ", ");
+    if (!piece)
+        return set(options, row, source, ""); /* separators only: refused */
+    for (; piece; piece = strtok(NULL, ", "))
         if (!set(options, row, source, piece))
             return false;
     return true;

@@ -215,8 +215,7 @@ static void random_pieces_of_json_are_judged_without_harm(void **state)
         size_t bytes = 0;
         for (uint64_t count = random_between(1, 40); count > 0; count--) {
             const char *piece = pieces[random_between(0, COUNT_OF(pieces) - 1)];
-            memcpy(body + bytes, piece, strlen(piece));
-            bytes += strlen(piece);
+            bytes += (size_t)snprintf(body + bytes, sizeof body - bytes, "%s", piece);
         }
         enum problem problem = parse(body, bytes);
         assert_true(problem == PROBLEM_JSON || problem == PROBLEM_FIELD || problem == PROBLEM_NONE);

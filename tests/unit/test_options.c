@@ -109,7 +109,7 @@ static void every_option_is_read_from_the_environment(void **state)
     assert_int_equal(options.socket_mode, 0777);
     assert_int_equal(options.connections_max, 7);
     assert_int_equal(options.pending_max, 8);
-    assert_int_equal(options.map_bytes, 1024 * 1024 * MIB);
+    assert_int_equal(options.map_bytes, (UINT64_C(1) << 20) * MIB);
     assert_int_equal(options.key_retention_us, 25 * HOUR_US);
     assert_false(options.durable);
 }

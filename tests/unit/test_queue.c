@@ -255,7 +255,7 @@ static void a_hundred_thousand_ops_cross_two_threads_in_order_and_once(void **st
     assert_int_equal(pthread_create(&id, NULL, commit_all, &thread), 0);
     uint32_t submitted = 0, returned = 0;
     while (returned < MANY) {
-        uint64_t turn = random_between(1, 2 * BATCH);
+        uint64_t turn = random_between(1, UINT64_C(2) * BATCH);
         for (; turn > 0 && free_ops && submitted < MANY; turn--) {
             struct op *op = free_ops;
             free_ops = op->next;

@@ -33,7 +33,7 @@ void random_fill(void *bytes, size_t size);
 const char *shown(const void *bytes, size_t size);
 
 /* What is written to a descriptor (1 or 2) from begin to end, terminated, in memory that the next
- * begin reuses. Nothing may be asserted in between: it could not be told. */
+ * end reuses. In between nothing should be asserted: a failure would be told into it. */
 void capture_begin(int fd);
 const char *capture_end(void);
 

@@ -71,14 +71,14 @@ static size_t seal(struct writer *writer, const void *key, size_t key_bytes)
 
 struct reader {
     const uint8_t *at, *end;
-    bool short_read; /* more was asked for than there is; what was read is zeros */
+    bool wrong; /* more was asked for than there is (and zeros were given), or not what must be */
 };
 
 static const uint8_t *get_bytes(struct reader *reader, size_t size)
 {
     static const uint8_t zeros[DESCRIPTION_BYTES_MAX];
     if ((size_t)(reader->end - reader->at) < size) {
-        reader->short_read = true;
+        reader->wrong = true;
         return zeros;
     }
     const uint8_t *bytes = reader->at;
@@ -89,6 +89,13 @@ static const uint8_t *get_bytes(struct reader *reader, size_t size)
 static uint8_t get_u8(struct reader *reader)
 {
     return *get_bytes(reader, 1);
+}
+
+static void get_zeros(struct reader *reader, int count)
+{
+    while (count-- > 0)
+        if (get_u8(reader) != 0)
+            reader->wrong = true;
 }
 
 static uint32_t u32_at(const uint8_t *bytes)
@@ -136,7 +143,7 @@ static bool open_record(struct reader *reader, const void *key, size_t key_bytes
 
 static bool finished(const struct reader *reader)
 {
-    return !reader->short_read && reader->at == reader->end;
+    return !reader->wrong && reader->at == reader->end;
 }
 
 /* --- keys --------------------------------------------------------------------------------- */
@@ -196,7 +203,7 @@ bool meta_record_decode(struct meta_record *ret, const uint8_t *value, size_t si
         return false;
     /* A newer layout may have a longer record: only its magic and number are promised. */
     struct meta_record meta = {.layout = get_u32(&reader)};
-    if (reader.short_read)
+    if (reader.wrong)
         return false;
     if (meta.layout == LAYOUT_VERSION) {
         if (!unseal(&reader, meta_key, sizeof meta_key - 1, value, size))
@@ -247,7 +254,7 @@ bool journal_record_decode(struct journal_record *ret, uint64_t sequence, const 
     record.kind = get_u8(&reader);
     record.entry.kind = (enum entry_kind)record.kind;
     record.entry.description_bytes = get_u8(&reader);
-    (void)get_u8(&reader);
+    get_zeros(&reader, 1);
     record.client = get_u32(&reader);
     record.entry.amount_cents = get_i64(&reader);
     record.balance_cents = get_i64(&reader);
@@ -260,7 +267,10 @@ bool journal_record_decode(struct journal_record *ret, uint64_t sequence, const 
            record.entry.description_bytes);
     if (!finished(&reader))
         return false;
-    if (record.kind != JOURNAL_OPENING && !entry_sane(&record.entry))
+    bool sane = record.kind == JOURNAL_OPENING
+                    ? record.entry.amount_cents == 0 && record.entry.description_bytes == 0
+                    : entry_sane(&record.entry);
+    if (!sane)
         return false;
     *ret = record;
     return true;
@@ -308,7 +318,7 @@ bool account_record_decode(struct account_record *ret, uint32_t client, const ui
     struct account_record record = {.account.client = client};
     struct account *account = &record.account;
     account->recent_count = get_u8(&reader);
-    (void)get_bytes(&reader, 2);
+    get_zeros(&reader, 2);
     account->limit_cents = get_i64(&reader);
     account->balance_cents = get_i64(&reader);
     record.opening_balance_cents = get_i64(&reader);
@@ -349,7 +359,7 @@ bool key_record_decode(uint64_t *ret_sequence, const uint8_t *key, size_t key_by
     struct reader reader;
     if (!open_record(&reader, key, key_bytes, value, size))
         return false;
-    (void)get_bytes(&reader, 3);
+    get_zeros(&reader, 3);
     uint64_t sequence = get_u64(&reader);
     if (!finished(&reader))
         return false;
@@ -379,10 +389,10 @@ bool expiry_record_decode(struct expiry_record *ret, uint64_t sequence, const ui
     if (!open_record(&reader, key, sizeof key, value, size))
         return false;
     struct expiry_record record = {.key_bytes = get_u8(&reader)};
-    (void)get_bytes(&reader, 2);
+    get_zeros(&reader, 2);
     record.time_us = get_i64(&reader);
     if (record.key_bytes <= CLIENT_KEY_BYTES || record.key_bytes > IDEMPOTENCY_KEY_BYTES_MAX ||
-        (size_t)(reader.end - reader.at) != record.key_bytes)
+        reader.wrong || (size_t)(reader.end - reader.at) != record.key_bytes)
         return false;
     memcpy(record.idempotency_key, reader.at, record.key_bytes);
     *ret = record;

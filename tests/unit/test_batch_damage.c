@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_batch_damage.c - batches on a ledger that is damaged or full: what is wrong is told and
+ * spreads no further; and many random batches against a model that is simple enough to trust.
+ */
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ledger_fixture.h"
+
+#define C ENTRY_CREDIT
+#define D ENTRY_DEBIT
+
+/* --- damage --------------------------------------------------------------------------------- */
+
+struct bytes {
+    uint8_t at[600];
+    size_t count;
+};
+
+static struct bytes get(MDB_dbi table, const void *key, size_t key_bytes)
+{
+    struct bytes bytes = {.count = 0};
+    MDB_txn *txn = ledger_begin();
+    MDB_val k = {key_bytes, (void *)key}, value;
+    assert_int_equal(mdb_get(txn, table, &k, &value), MDB_SUCCESS);
+    assert_true(value.mv_size <= sizeof bytes.at);
+    memcpy(bytes.at, value.mv_data, value.mv_size);
+    bytes.count = value.mv_size;
+    mdb_txn_abort(txn);
+    return bytes;
+}
+
+static void put(MDB_dbi table, const void *key, size_t key_bytes, const struct bytes *bytes)
+{
+    MDB_txn *txn = ledger_begin();
+    MDB_val k = {key_bytes, (void *)key}, value = {bytes->count, (void *)bytes->at};
+    assert_int_equal(mdb_put(txn, table, &k, &value, 0), MDB_SUCCESS);
+    assert_int_equal(mdb_txn_commit(txn), MDB_SUCCESS);
+}
+
+/* One bit of a record flipped; what it was. */
+static struct bytes damage(MDB_dbi table, const void *key, size_t key_bytes)
+{
+    struct bytes whole = get(table, key, key_bytes), damaged = whole;
+    damaged.at[damaged.count / 2] ^= 0x10;
+    put(table, key, key_bytes, &damaged);
+    return whole;
+}
+
+static void a_damaged_account_is_refused_and_no_other(void **state)
+{
+    (void)state;
+    uint8_t key[CLIENT_KEY_BYTES];
+    client_key_encode(key, 2);
+    struct bytes whole = damage(ledger.environment.accounts, key, sizeof key);
+    struct op ops[] = {entry_op(1, C, 1, NULL), entry_op(2, C, 1, "k"), entry_op(3, C, 1, NULL),
+                       entry_op(2, C, 1, NULL), entry_op(1, C, 1, NULL)};
+    ledger_apply_ops(ops, COUNT_OF(ops));
+    for (size_t i = 0; i < COUNT_OF(ops); i++)
+        assert_int_equal(ops[i].outcome, ops[i].client == 2 ? OUTCOME_CORRUPT : OUTCOME_OK);
+    put(ledger.environment.accounts, key, sizeof key, &whole);
+    assert_int_equal(ledger_book(2, C, 1, "k"), OUTCOME_OK);
+    assert_int_equal(ledger_audited().balance_cents[1], 2);
+}
+
+static void an_account_under_anothers_key_is_refused(void **state)
+{
+    (void)state;
+    uint8_t one[CLIENT_KEY_BYTES], two[CLIENT_KEY_BYTES];
+    client_key_encode(one, 1);
+    client_key_encode(two, 2);
+    struct bytes first = get(ledger.environment.accounts, one, sizeof one);
+    struct bytes second = get(ledger.environment.accounts, two, sizeof two);
+    put(ledger.environment.accounts, two, sizeof two, &first);
+    assert_int_equal(ledger_book(2, C, 1, NULL), OUTCOME_CORRUPT);
+    put(ledger.environment.accounts, two, sizeof two, &second);
+}
+
+static void a_key_whose_records_are_damaged_is_refused(void **state)
+{
+    (void)state;
+    uint8_t key[IDEMPOTENCY_KEY_BYTES_MAX], journal_key[SEQUENCE_KEY_BYTES];
+    size_t key_bytes = idempotency_key_encode(key, 1, "k", 1);
+    assert_int_equal(ledger_book(1, C, 1, "k"), OUTCOME_OK);
+    sequence_key_encode(journal_key, ledger.batch.last_sequence);
+
+    struct bytes whole = damage(ledger.environment.keys, key, key_bytes);
+    assert_int_equal(ledger_book(1, C, 1, "k"), OUTCOME_CORRUPT);
+    put(ledger.environment.keys, key, key_bytes, &whole);
+
+    whole = damage(ledger.environment.journal, journal_key, sizeof journal_key);
+    assert_int_equal(ledger_book(1, C, 1, "k"), OUTCOME_CORRUPT);
+    put(ledger.environment.journal, journal_key, sizeof journal_key, &whole);
+    assert_int_equal(ledger_book(1, C, 1, "k"), OUTCOME_OK);
+}
+
+static void a_key_that_names_no_entry_of_its_client_is_refused(void **state)
+{
+    (void)state;
+    uint8_t key[IDEMPOTENCY_KEY_BYTES_MAX];
+    size_t key_bytes = idempotency_key_encode(key, 1, "k", 1);
+    assert_int_equal(ledger_book(2, C, 1, NULL), OUTCOME_OK);
+    uint64_t others = ledger.batch.last_sequence;
+    assert_int_equal(ledger_book(1, C, 1, "k"), OUTCOME_OK);
+    struct bytes whole = get(ledger.environment.keys, key, key_bytes);
+    /* Another client's, an opening, and none at all. */
+    const uint64_t wrong[] = {others, 1, 0, others + 100};
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        struct bytes other = {.count = 0};
+        other.count = key_record_encode(other.at, key, key_bytes, wrong[i]);
+        put(ledger.environment.keys, key, key_bytes, &other);
+        assert_int_equal(ledger_book(1, C, 1, "k"), OUTCOME_CORRUPT);
+    }
+    put(ledger.environment.keys, key, key_bytes, &whole);
+}
+
+static void a_damaged_expiry_record_stops_the_clearing_and_nothing_else(void **state)
+{
+    (void)state;
+    uint8_t key[SEQUENCE_KEY_BYTES];
+    assert_int_equal(ledger_book(1, C, 1, "k"), OUTCOME_OK);
+    sequence_key_encode(key, ledger.batch.last_sequence);
+    struct bytes whole = damage(ledger.environment.expiry, key, sizeof key);
+    ledger.now_us += 2 * DAY_US;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(ledger_book(1, C, 1, i == 1 ? "l" : NULL), OUTCOME_OK);
+    put(ledger.environment.expiry, key, sizeof key, &whole);
+    assert_int_equal(ledger_audited().keys, 2);
+    ledger_reopen();
+    assert_int_equal(ledger_book(1, C, 1, NULL), OUTCOME_OK);
+    assert_int_equal(ledger_audited().keys, 1);
+}
+
+static void a_journal_whose_end_is_damaged_is_not_continued(void **state)
+{
+    (void)state;
+    uint8_t key[SEQUENCE_KEY_BYTES];
+    struct batch fresh;
+    MDB_txn *txn;
+    assert_int_equal(ledger_book(1, C, 1, NULL), OUTCOME_OK);
+    sequence_key_encode(key, ledger.batch.last_sequence);
+    struct bytes whole = damage(ledger.environment.journal, key, sizeof key);
+    assert_int_equal(mdb_txn_begin(ledger.environment.env, NULL, MDB_RDONLY, &txn), MDB_SUCCESS);
+    assert_int_equal(batch_init(&fresh, &ledger.environment, txn, DAY_US), MDB_CORRUPTED);
+    mdb_txn_abort(txn);
+    put(ledger.environment.journal, key, sizeof key, &whole);
+}
+
+/* --- a full map ----------------------------------------------------------------------------- */
+
+static int try_batch(struct op *ops, uint32_t count)
+{
+    struct op *pointers[BATCH_OPS_MAX];
+    MDB_txn *txn = ledger_begin();
+    for (uint32_t i = 0; i < count; i++)
+        pointers[i] = &ops[i];
+    int result = batch_apply(&ledger.batch, txn, pointers, count, ledger.now_us);
+    if (result != MDB_SUCCESS)
+        mdb_txn_abort(txn);
+    else
+        result = mdb_txn_commit(txn);
+    if (result != MDB_SUCCESS)
+        batch_undo(&ledger.batch);
+    return result;
+}
+
+static void a_batch_that_does_not_fit_the_map_leaves_the_ledger_as_it_was(void **state)
+{
+    (void)state;
+    static struct op ops[BATCH_OPS_MAX];
+    uint64_t booked = 0;
+    unsigned batches = 0, full = 0;
+    ledger_close();
+    ledger_open(UINT64_C(512) * 1024);
+    for (uint32_t size = BATCH_OPS_MAX; size > 0; size /= 4) {
+        for (;;) {
+            char key[32];
+            snprintf(key, sizeof key, "%u-%u", batches++, size);
+            for (uint32_t i = 0; i < size; i++)
+                ops[i] = entry_op(1 + i % 3, C, 1, i == 0 ? key : NULL);
+            int result = try_batch(ops, size);
+            if (result != MDB_SUCCESS) {
+                assert_int_equal(result, MDB_MAP_FULL);
+                full++;
+                break;
+            }
+            booked += size;
+        }
+        struct audit audit = ledger_audited();
+        assert_int_equal(audit.entries, booked);
+        assert_int_equal(audit.sequences, ledger.batch.last_sequence);
+    }
+    assert_int_equal(full, 5);
+    /* With more room it goes on where it was. */
+    ledger_reopen();
+    assert_int_equal(ledger_book(1, C, 1, NULL), OUTCOME_OK);
+    assert_int_equal(ledger_audited().entries, booked + 1);
+}
+
+/* --- random batches against a model --------------------------------------------------------- */
+
+enum { MODEL_CLIENTS = 7, MODEL_KEYS = 40, MODEL_BATCHES = 400 };
+
+struct model {
+    struct account accounts[MODEL_CLIENTS];
+    struct {
+        bool used;
+        struct op first;
+    } keys[MODEL_CLIENTS][MODEL_KEYS];
+    uint64_t entries;
+};
+
+static void model_begin(struct model *model)
+{
+    memset(model, 0, sizeof *model);
+    static const int64_t limits[] = {0, 100000, 80000, 1000000, 0, 500000};
+    for (uint32_t client = 1; client <= LEDGER_OPENINGS; client++)
+        model->accounts[client] = (struct account){.client = client, .limit_cents = limits[client]};
+    model->accounts[4].balance_cents = CENTS_MAX - 10;
+    model->accounts[5].balance_cents = -7;
+}
+
+/* What `op` should come to, in *ret. */
+static void model_apply(struct model *model, const struct op *op, int key, struct op *ret)
+{
+    struct account *account = &model->accounts[op->client];
+    struct op *first = key < 0 ? NULL : &model->keys[op->client][key].first;
+    *ret = *op;
+    ret->replayed = false;
+    if (account->client == 0) {
+        ret->outcome = OUTCOME_NO_CLIENT;
+    } else if (first && model->keys[op->client][key].used) {
+        bool same = entry_same_request(&first->entry, &op->entry);
+        if (same)
+            *ret = *first;
+        ret->replayed = same;
+        ret->outcome = same ? OUTCOME_OK : OUTCOME_KEY_REUSED;
+    } else {
+        ret->outcome = ledger_apply(account, &op->entry);
+        ret->balance_cents = account->balance_cents;
+        ret->limit_cents = account->limit_cents;
+        model->entries += ret->outcome == OUTCOME_OK;
+        if (ret->outcome == OUTCOME_OK && first) {
+            model->keys[op->client][key].used = true;
+            *first = *ret;
+        }
+    }
+}
+
+static struct op random_op(int *ret_key)
+{
+    static const int64_t amounts[] = {1, 2, 5, 1000, 70000, 100000, 500000, CENTS_MAX};
+    char text[16];
+    *ret_key = random_between(0, 1) ? (int)random_between(0, MODEL_KEYS - 1) : -1;
+    snprintf(text, sizeof text, "key-%d", *ret_key);
+    return entry_op((uint32_t)random_between(1, MODEL_CLIENTS - 1), random_between(0, 1) ? C : D,
+                    amounts[random_between(0, random_between(0, 9) ? 4 : COUNT_OF(amounts) - 1)],
+                    *ret_key < 0 ? NULL : text);
+}
+
+static void random_batches_agree_with_a_model(void **state)
+{
+    (void)state;
+    static struct model model, before;
+    static struct op ops[BATCH_OPS_MAX], expected[BATCH_OPS_MAX];
+    model_begin(&model);
+    random_begin();
+    for (int round = 0; round < MODEL_BATCHES; round++) {
+        uint32_t count = (uint32_t)random_between(1, random_between(0, 9) ? 20 : BATCH_OPS_MAX);
+        before = model;
+        for (uint32_t i = 0; i < count; i++) {
+            int key;
+            ops[i] = random_op(&key);
+            model_apply(&model, &ops[i], key, &expected[i]);
+        }
+        ledger.now_us += (int64_t)random_between(0, 2000) - 500;
+        if (random_between(0, 9) == 0) { /* thrown away */
+            struct op *pointers[BATCH_OPS_MAX];
+            MDB_txn *txn = ledger_begin();
+            for (uint32_t i = 0; i < count; i++)
+                pointers[i] = &ops[i];
+            assert_int_equal(batch_apply(&ledger.batch, txn, pointers, count, ledger.now_us),
+                             MDB_SUCCESS);
+            mdb_txn_abort(txn);
+            batch_undo(&ledger.batch);
+            model = before;
+        } else {
+            ledger_apply_ops(ops, count);
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            assert_int_equal(ops[i].outcome, expected[i].outcome);
+            assert_int_equal(ops[i].replayed, expected[i].replayed);
+            if (ops[i].outcome == OUTCOME_OK)
+                assert_true(ops[i].balance_cents == expected[i].balance_cents);
+        }
+        if (random_between(0, 19) == 0)
+            ledger_reopen();
+    }
+    struct audit audit = ledger_audited();
+    assert_int_equal(audit.entries, model.entries);
+    for (uint32_t client = 1; client <= LEDGER_OPENINGS; client++)
+        assert_true(audit.balance_cents[client] == model.accounts[client].balance_cents);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, ledger_setup, ledger_teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_damaged_account_is_refused_and_no_other),
+        TEST(an_account_under_anothers_key_is_refused),
+        TEST(a_key_whose_records_are_damaged_is_refused),
+        TEST(a_key_that_names_no_entry_of_its_client_is_refused),
+        TEST(a_damaged_expiry_record_stops_the_clearing_and_nothing_else),
+        TEST(a_journal_whose_end_is_damaged_is_not_continued),
+        TEST(a_batch_that_does_not_fit_the_map_leaves_the_ledger_as_it_was),
+        TEST(random_batches_agree_with_a_model),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
