@@ -4,6 +4,7 @@
  */
 #include "commands.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -14,16 +15,21 @@
 
 enum {
     ERROR_BYTES_MAX = 512,
-    OTHER_DESCRIPTORS = 64 + 64, /* files, the loop's own, listeners; connections being refused */
+    OTHER_DESCRIPTORS = 32, /* the store's files, the event loop's own, listeners */
+    REFUSED_MAX = 64,       /* connections past the limit that are being told so */
 };
 
-/* Each connection is a descriptor: ask for as many as we may have, and promise no more. */
+static_assert((int)LISTEN_MAX == (int)SERVER_LISTENERS_MAX, "options are copied one to one");
+
+/* Each connection is a descriptor: ask for as many as we may have, and promise no more. 0: there
+ * are not even enough for one. */
 static uint32_t fit_connections(uint32_t wanted)
 {
     struct rlimit limit;
+    char text[16];
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return wanted;
-    rlim_t needed = (rlim_t)wanted + OTHER_DESCRIPTORS;
+    rlim_t needed = (rlim_t)wanted + REFUSED_MAX + OTHER_DESCRIPTORS;
     if (limit.rlim_cur < needed) {
         limit.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : needed;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
@@ -31,10 +37,10 @@ static uint32_t fit_connections(uint32_t wanted)
     }
     if (limit.rlim_cur >= needed)
         return wanted;
-    uint32_t fitting = limit.rlim_cur > OTHER_DESCRIPTORS
-                           ? (uint32_t)(limit.rlim_cur - OTHER_DESCRIPTORS)
-                           : 1;
-    char text[16];
+    if (limit.rlim_cur <= OTHER_DESCRIPTORS + 1)
+        return 0;
+    uint32_t left = (uint32_t)limit.rlim_cur - OTHER_DESCRIPTORS;
+    uint32_t fitting = left > 2 * REFUSED_MAX ? left - REFUSED_MAX : left / 2;
     snprintf(text, sizeof text, "%u", fitting);
     log_line(LOG_WARN, "fewer connections than asked for: the limit on open files is low",
              "max_connections", text, NULL);
@@ -60,7 +66,6 @@ int command_serve(const struct options *options)
     struct store *store;
     struct server_options server_options = {
         .socket_mode = options->socket_mode,
-        .connections_max = fit_connections(options->connections_max),
         .pending_max = options->pending_max,
     };
     if (!read_addresses(options, &server_options))
@@ -71,6 +76,11 @@ int command_serve(const struct options *options)
     }
     signal(SIGPIPE, SIG_IGN); /* a client that leaves is a write that fails */
     signal(SIGXFSZ, SIG_IGN); /* so is a file that may not grow */
+    server_options.connections_max = fit_connections(options->connections_max);
+    if (server_options.connections_max == 0) {
+        snprintf(error, sizeof error, "the limit on open files (ulimit -n) is too low");
+        goto failed;
+    }
     if (!server_create(&server, &server_options, error, sizeof error))
         goto failed;
 
@@ -85,7 +95,7 @@ int command_serve(const struct options *options)
     if (!store_open(&store, options->database, &store_options, error, sizeof error))
         goto free_server;
     if (!options->durable)
-        log_line(LOG_WARN, "durability is none: a crash of the machine loses what was acknowledged",
+        log_line(LOG_WARN, "durability is none: a crash of the machine may lose the whole ledger",
                  "database", options->database, NULL);
     bool served = server_run(server, store, error, sizeof error);
     store_close(store);

@@ -20,7 +20,7 @@ static void print_facts(const struct options *options, const struct store_facts 
     printf("entries   %llu\n", (unsigned long long)facts->entries);
     printf("keys      %llu\n", (unsigned long long)facts->keys);
     printf("space     %.2f MiB used of %.0f MiB (%.2f %%)\n", used / (1 << 20),
-           capacity / (1 << 20), capacity > 0 ? 100 * used / capacity : 0);
+           capacity / (1 << 20), 100 * used / capacity);
 }
 
 int command_status(const struct options *options)
@@ -37,7 +37,7 @@ int command_status(const struct options *options)
         fprintf(stderr, "crebito: %s: %s\n", options->database_source, error);
         return EXIT_USAGE;
     }
-    if (!store_inspect(&facts, options->database, options->map_bytes, error, sizeof error)) {
+    if (!store_inspect(&facts, options->database, error, sizeof error)) {
         fprintf(stderr, "crebito: %s\n", error);
         return EXIT_USAGE;
     }

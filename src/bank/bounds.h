@@ -43,7 +43,6 @@ enum {
     INPUT_BYTES_MAX = 4096,       /* read from the socket and not yet parsed */
     OUTPUT_BYTES_MAX = 4096,      /* one reply, head and body: see the assert below */
     REPLY_HEAD_BYTES_MAX = 512,   /* status line and our fixed set of headers */
-    DETAIL_BYTES_MAX = 256,       /* the sentence in a problem document */
     JSON_ARENA_BYTES = 1 << 20,   /* jansson's values for one body; measured worst 0.4 MiB */
 };
 
@@ -60,7 +59,8 @@ enum {
     SEND_TIMEOUT_MS = 15 * 1000,    /* a client that does not read its reply */
     LINGER_TIMEOUT_MS = 5 * 1000,   /* reading on after the last reply, so that it arrives */
     DRAIN_IDLE_MS = 250,            /* on SIGTERM: a request already on the wire still counts */
-    DRAIN_TIMEOUT_MS = 20 * 1000,   /* on SIGTERM: longer than any request or answer may take */
+    DRAIN_ACCEPT_MS = 20,           /* on SIGTERM: whoever has connected already is accepted */
+    DRAIN_TIMEOUT_MS = 45 * 1000,   /* on SIGTERM: a request, its answer and its reply, and more */
     SWEEP_INTERVAL_MS = 250,        /* how late a deadline may be noticed */
     RETRY_AFTER_S = 1,              /* what a 503 asks of its client */
 };
@@ -77,7 +77,7 @@ static_assert(HEADER_VALUE_BYTES_MAX >= 2 * KEY_BYTES_MAX + 2, "an escaped key f
 static_assert(OUTPUT_BYTES_MAX >= REPLY_HEAD_BYTES_MAX + 200 +
                                       STATEMENT_ENTRIES_MAX * STATEMENT_ENTRY_JSON_BYTES_MAX,
               "the largest statement fits one reply");
-static_assert(DRAIN_TIMEOUT_MS > REQUEST_TIMEOUT_MS && DRAIN_TIMEOUT_MS > ANSWER_TIMEOUT_MS,
+static_assert(DRAIN_TIMEOUT_MS > REQUEST_TIMEOUT_MS + ANSWER_TIMEOUT_MS + SEND_TIMEOUT_MS,
               "a drain waits for whatever is in flight");
 
 #endif

@@ -75,7 +75,8 @@ static struct reply_head head_for(const struct connection *connection)
         .close = !whole || !request->keep_alive || connection->service->draining,
         .keep_alive = request->http_1_0,
         .head_only = request->method == HTTP_HEAD &&
-                     (whole || request->fault == FAULT_BODY_TOO_LARGE),
+                     (whole || request->status == REQUEST_EXPECTING ||
+                      request->fault == FAULT_BODY_TOO_LARGE),
     };
 }
 

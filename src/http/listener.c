@@ -41,10 +41,11 @@ static int clear_stale_socket(const struct address *address)
         return errno == ENOENT ? 0 : -errno;
     if (!S_ISSOCK(status.st_mode))
         return -EEXIST;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
-    bool alive = connect(fd, (const struct sockaddr *)&address->storage, address->bytes) == 0;
+    bool alive = connect(fd, (const struct sockaddr *)&address->storage, address->bytes) == 0 ||
+                 errno == EAGAIN; /* its backlog is full, but somebody has it */
     int result = alive ? -EADDRINUSE : -errno;
     close(fd);
     if (result != -ECONNREFUSED)

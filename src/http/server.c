@@ -3,7 +3,7 @@
  * server.c - see server.h.
  *
  * One turn of the event loop: answers come back (uv_async), bytes come in, connections submit ops;
- * at the end of the turn (uv_check) all of its ops go to the committer together.
+ * before it waits for more (uv_prepare) all of the turn's ops go to the committer together.
  */
 #include "http/server.h"
 
@@ -33,6 +33,9 @@ struct peer {
     uv_shutdown_t shutdown;
     uint32_t write_bytes; /* handed to uv_write, not yet sent */
     bool reading, writing, shut, closing;
+    bool refused; /* past the connection limit: only here to be told so */
+    bool resting; /* has had its share of this turn */
+    struct peer *next_resting;
     struct peer *next, *previous; /* among the open ones; `next` among the free ones too */
     struct server *server;
     struct connection connection;
@@ -40,10 +43,10 @@ struct peer {
 
 struct server {
     uv_loop_t loop;
-    uv_async_t wake;      /* the store has answers */
-    uv_check_t hand_over; /* the turn's ops go to the committer */
-    uv_timer_t sweep;     /* deadlines */
-    uv_signal_t terminate, interrupt;
+    uv_async_t wake;       /* the store has answers */
+    uv_prepare_t turn_end; /* the turn's ops go to the committer */
+    uv_timer_t sweep;      /* deadlines */
+    uv_signal_t terminate, interrupt, hang_up;
     struct listener listeners[SERVER_LISTENERS_MAX];
     uint32_t listeners_open;
     struct server_options options;
@@ -51,12 +54,14 @@ struct server {
     uint64_t drain_deadline_ms;
 
     struct peer *peers; /* [0, peers_touched) used before | memory not touched yet */
-    struct peer *peers_open, *peers_free;
-    uint32_t peers_touched, peers_size, peers_count;
+    struct peer *peers_open, *peers_free, *peers_resting;
+    uint32_t peers_touched, peers_size;
+    uint32_t peers_count, refused_count; /* open ones; those among them that are being refused */
 };
 
 static void drive(struct peer *peer);
 static void accept_backlog(struct server *server);
+static void close_listeners(struct server *server);
 static void stop_if_drained(struct server *server);
 
 /* --- peers ---------------------------------------------------------------------------------- */
@@ -84,6 +89,7 @@ static struct peer *peer_take(struct server *server)
 static void peer_release(struct peer *peer)
 {
     struct server *server = peer->server;
+    server->refused_count -= peer->refused;
     if (peer->previous)
         peer->previous->next = peer->next;
     else
@@ -104,11 +110,22 @@ static void on_closed(uv_handle_t *handle)
     stop_if_drained(server);
 }
 
+static void stop_resting(struct peer *peer)
+{
+    struct peer **at = &peer->server->peers_resting;
+    while (*at != peer)
+        at = &(*at)->next_resting;
+    *at = peer->next_resting;
+    peer->resting = false;
+}
+
 static void peer_close(struct peer *peer)
 {
     if (peer->closing)
         return;
     peer->closing = true;
+    if (peer->resting)
+        stop_resting(peer);
     connection_abandon(&peer->connection);
     uv_close(&peer->handle, on_closed);
 }
@@ -130,13 +147,27 @@ static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
     *ret = uv_buf_init(room, (unsigned)bytes);
 }
 
+/* One buffer a turn is a connection's share. libuv would read on from one that never stops
+ * sending, and let all others wait. */
+static void rest(struct peer *peer)
+{
+    if (peer->resting || peer->closing)
+        return;
+    uv_read_stop(&peer->stream);
+    peer->reading = false;
+    peer->resting = true;
+    peer->next_resting = peer->server->peers_resting;
+    peer->server->peers_resting = peer;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t bytes, const uv_buf_t *buffer)
 {
     struct peer *peer = stream->data;
-    (void)buffer;
     tell_time(peer->server);
     if (bytes > 0) {
         connection_received(&peer->connection, (size_t)bytes);
+        if ((size_t)bytes == buffer->len)
+            rest(peer);
     } else if (bytes == UV_EOF) {
         peer->reading = false; /* libuv has stopped by itself */
         connection_input_ended(&peer->connection);
@@ -152,7 +183,7 @@ static void on_read(uv_stream_t *stream, ssize_t bytes, const uv_buf_t *buffer)
 static void set_reading(struct peer *peer)
 {
     size_t room;
-    if (peer->connection.input_ended)
+    if (peer->connection.input_ended || peer->resting)
         return;
     (void)connection_room(&peer->connection, &room);
     if (room > 0 && !peer->reading) {
@@ -258,13 +289,15 @@ static int peer_accept(struct peer *peer, struct listener *listener)
 
 static void accept_one(struct server *server, struct listener *listener)
 {
-    bool refused = server->peers_count >= server->options.connections_max;
+    bool refused = server->peers_count - server->refused_count >= server->options.connections_max;
     struct peer *peer = peer_take(server);
     /* Without a place libuv keeps the connection and polls no further, until uv_accept(). */
     listener->backlogged = peer == NULL;
     if (!peer)
         return;
     tell_time(server);
+    peer->refused = refused;
+    server->refused_count += refused;
     if (refused)
         connection_open_refused(&peer->connection, &server->service);
     else
@@ -277,7 +310,7 @@ static void accept_one(struct server *server, struct listener *listener)
 
 static void accept_backlog(struct server *server)
 {
-    for (uint32_t i = 0; i < server->listeners_open && !server->service.draining; i++)
+    for (uint32_t i = 0; i < server->listeners_open; i++)
         if (server->listeners[i].backlogged)
             accept_one(server, &server->listeners[i]);
 }
@@ -309,10 +342,31 @@ static void on_wake(uv_async_t *async)
     }
 }
 
-static void on_hand_over(uv_check_t *check)
+static void wake_resting(struct server *server)
 {
-    struct server *server = check->data;
+    while (server->peers_resting) {
+        struct peer *peer = server->peers_resting;
+        stop_resting(peer);
+        set_reading(peer);
+    }
+}
+
+static void on_turn_end(uv_prepare_t *prepare)
+{
+    struct server *server = prepare->data;
+    wake_resting(server);
     store_hand_over(server->service.store);
+}
+
+/* What cannot be waited for any longer: whoever waits for the store is told that it is not known
+ * what happened. */
+static void give_up(struct peer *peer)
+{
+    if (peer->connection.state == CONNECTION_WAITING) {
+        connection_expired(&peer->connection);
+        send_output(peer);
+    }
+    peer_close(peer);
 }
 
 static void on_sweep(uv_timer_t *timer)
@@ -320,26 +374,31 @@ static void on_sweep(uv_timer_t *timer)
     struct server *server = timer->data;
     tell_time(server);
     uint64_t now_ms = server->service.now_ms;
-    bool give_up = server->service.draining && now_ms >= server->drain_deadline_ms;
+    if (server->service.draining)
+        close_listeners(server);
+    bool late = server->service.draining && now_ms >= server->drain_deadline_ms;
     struct peer *next;
     for (struct peer *peer = server->peers_open; peer; peer = next) {
         next = peer->next;
-        if (give_up)
-            peer_close(peer);
-        if (peer->closing || now_ms < peer->connection.deadline_ms)
+        if (peer->closing)
             continue;
-        connection_expired(&peer->connection);
-        if (peer->connection.state == CONNECTION_CLOSED)
-            peer_close(peer); /* also with a write still out: nobody reads it */
-        drive(peer);
+        if (late) {
+            give_up(peer);
+        } else if (now_ms >= peer->connection.deadline_ms) {
+            connection_expired(&peer->connection);
+            if (peer->connection.state == CONNECTION_CLOSED)
+                peer_close(peer); /* also with a write still out: nobody reads it */
+            drive(peer);
+        }
     }
+    stop_if_drained(server);
 }
 
 /* --- draining ------------------------------------------------------------------------------- */
 
 static void stop_if_drained(struct server *server)
 {
-    if (server->service.draining && server->peers_count == 0)
+    if (server->service.draining && server->listeners_open == 0 && server->peers_count == 0)
         uv_stop(&server->loop);
 }
 
@@ -350,6 +409,12 @@ static void close_listeners(struct server *server)
     server->listeners_open = 0;
 }
 
+static const char *signal_name(int number)
+{
+    return number == SIGTERM ? "SIGTERM" : number == SIGINT ? "SIGINT" : "SIGHUP";
+}
+
+/* The listeners stay open until the next sweep: whoever has connected already is still served. */
 static void on_signal(uv_signal_t *signal, int number)
 {
     struct server *server = signal->data;
@@ -357,17 +422,13 @@ static void on_signal(uv_signal_t *signal, int number)
         server->drain_deadline_ms = 0; /* asked twice: now */
         return;
     }
-    log_line(LOG_INFO, "draining", "signal", number == SIGTERM ? "SIGTERM" : "SIGINT", NULL);
+    log_line(LOG_INFO, "draining", "signal", signal_name(number), NULL);
     tell_time(server);
     server->service.draining = true;
     server->drain_deadline_ms = server->service.now_ms + DRAIN_TIMEOUT_MS;
-    close_listeners(server);
-    struct peer *next;
-    for (struct peer *peer = server->peers_open; peer; peer = next) {
-        next = peer->next;
+    for (struct peer *peer = server->peers_open; peer; peer = peer->next)
         connection_drain(&peer->connection);
-    }
-    stop_if_drained(server);
+    (void)uv_timer_start(&server->sweep, on_sweep, DRAIN_ACCEPT_MS, SWEEP_INTERVAL_MS);
 }
 
 /* --- creating, running, freeing ------------------------------------------------------------- */
@@ -440,16 +501,21 @@ void server_wake(void *server)
 /* None of these fails on a loop that works, but signals may, for want of a descriptor. */
 static int start_handles(struct server *server)
 {
-    (void)uv_check_init(&server->loop, &server->hand_over);
+    (void)uv_prepare_init(&server->loop, &server->turn_end);
     (void)uv_timer_init(&server->loop, &server->sweep);
     (void)uv_signal_init(&server->loop, &server->terminate);
     (void)uv_signal_init(&server->loop, &server->interrupt);
-    server->hand_over.data = server->sweep.data = server;
-    server->terminate.data = server->interrupt.data = server;
-    (void)uv_check_start(&server->hand_over, on_hand_over);
+    (void)uv_signal_init(&server->loop, &server->hang_up);
+    server->turn_end.data = server->sweep.data = server;
+    server->terminate.data = server->interrupt.data = server->hang_up.data = server;
+    (void)uv_prepare_start(&server->turn_end, on_turn_end);
     (void)uv_timer_start(&server->sweep, on_sweep, SWEEP_INTERVAL_MS, SWEEP_INTERVAL_MS);
     int result = uv_signal_start(&server->terminate, on_signal, SIGTERM);
-    return result != 0 ? result : uv_signal_start(&server->interrupt, on_signal, SIGINT);
+    if (result == 0)
+        result = uv_signal_start(&server->interrupt, on_signal, SIGINT);
+    if (result == 0)
+        result = uv_signal_start(&server->hang_up, on_signal, SIGHUP);
+    return result;
 }
 
 static bool listen_on_all(struct server *server, char *error, size_t error_size)

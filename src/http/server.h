@@ -2,9 +2,9 @@
  *
  * server.h - the event loop: sockets on one side, the store on the other.
  *
- * Purpose    Accept, read, write, keep time; drain on SIGTERM or SIGINT.
+ * Purpose    Accept, read, write, keep time; drain on SIGTERM, SIGINT or SIGHUP.
  * Invariant  At most connections_max connections are served; each further one gets a 503 or waits
- *            in the kernel's backlog. All memory is allocated by server_create().
+ *            in the kernel's backlog. Connections and ops are allocated by server_create().
  * Ownership  server_create() to server_free(); the store is borrowed during server_run().
  * Threads    One thread calls all of it, but server_wake(), which any thread may.
  * Errors     False and a sentence; what goes wrong on one connection ends that connection.

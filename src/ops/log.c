@@ -4,6 +4,7 @@
  */
 #include "ops/log.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -100,6 +101,10 @@ void log_line(enum log_level level, const char *message, ...)
     va_end(pairs);
     line.text[line.bytes++] = '\n';
 
-    ssize_t written = write(STDERR_FILENO, line.text, line.bytes);
-    (void)written; /* there is nobody left to tell */
+    /* Rather lose a line than wait for whoever reads stderr: the bank would wait with us. */
+    struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT)) {
+        ssize_t written = write(STDERR_FILENO, line.text, line.bytes);
+        (void)written; /* there is nobody left to tell */
+    }
 }

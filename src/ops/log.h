@@ -6,7 +6,7 @@
  * Invariant  One call is one line and one write(2), however many threads log.
  * Ownership  Borrows its arguments.
  * Threads    Safe from any thread.
- * Errors     A line that cannot be written is lost; one longer than LOG_LINE_BYTES_MAX is cut.
+ * Errors     A line that cannot be written at once is lost; one longer than LOG_LINE_BYTES_MAX is cut.
  * Not here   Requests: a bank that logs each request is a slow one.
  */
 #ifndef CREBITO_OPS_LOG_H

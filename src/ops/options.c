@@ -258,7 +258,10 @@ static enum options_result read_arguments(struct options *options, size_t index,
     struct option known[ROWS + 2] = {{0}};
     int row_of[ROWS], count = 0, which;
     bool given[ROWS] = {false};
+    static char name[32]; /* getopt keeps it */
 
+    snprintf(name, sizeof name, "crebito %s", commands[index].name);
+    argv[0] = name; /* getopt's messages begin with it */
     for (int i = 0; i < ROWS; i++) {
         if (!(rows[i].commands & (unsigned)options->command))
             continue;

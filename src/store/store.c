@@ -31,8 +31,9 @@ bool store_url_known(const char *url, char *error, size_t error_size)
 {
     if (strncmp(url, lmdb_scheme, sizeof lmdb_scheme - 1) == 0 && *lmdb_path(url) != '\0')
         return true;
-    snprintf(error, error_size, "\"%s\" is no database that this build knows; write lmdb:FOLDER",
-             url);
+    /* Only the scheme: what follows may hold a password. */
+    snprintf(error, error_size, "\"%.*s\" is no database that this build knows; write lmdb:FOLDER",
+             (int)strcspn(url, ":"), url);
     return false;
 }
 
@@ -103,9 +104,8 @@ struct op *store_take_answered(struct store *store)
     return queue_take_answered(&store->queue);
 }
 
-bool store_inspect(struct store_facts *ret_facts, const char *url, uint64_t map_bytes, char *error,
-                   size_t error_size)
+bool store_inspect(struct store_facts *ret_facts, const char *url, char *error, size_t error_size)
 {
     return store_url_known(url, error, error_size) &&
-           lmdb_store_inspect(ret_facts, lmdb_path(url), map_bytes, error, error_size);
+           lmdb_store_inspect(ret_facts, lmdb_path(url), error, error_size);
 }

@@ -42,7 +42,7 @@ struct store_facts {
     uint64_t entries;        /* journal records that moved money */
     uint64_t keys;           /* idempotency keys remembered */
     uint64_t used_bytes;     /* of the data file */
-    uint64_t capacity_bytes; /* used_bytes cannot pass this; 0 if not known */
+    uint64_t capacity_bytes; /* used_bytes cannot pass this */
     char owner[128];         /* who has it open: "process 4711"; empty if nobody */
 };
 
@@ -67,10 +67,9 @@ void store_hand_over(struct store *store);
 /* The answered ops, linked through `next`; NULL if there are none. */
 struct op *store_take_answered(struct store *store);
 
-/* Look at a store without opening it: works beside an owner and takes no lock. `map_bytes` is
- * what its owner was told, for capacity_bytes. False with a sentence when there is none or it
- * cannot be read. */
-MUST_CHECK bool store_inspect(struct store_facts *ret_facts, const char *url, uint64_t map_bytes,
-                              char *error, size_t error_size);
+/* Look at a store without opening it: works beside an owner and takes no lock. False with a
+ * sentence when there is none or it cannot be read. */
+MUST_CHECK bool store_inspect(struct store_facts *ret_facts, const char *url, char *error,
+                              size_t error_size);
 
 #endif

@@ -11,13 +11,10 @@ struct ledger ledger;
 void ledger_open(uint64_t map_bytes)
 {
     char error[300];
-    MDB_txn *txn;
     if (!environment_open(&ledger.environment, ledger.path, map_bytes, MDB_NOSYNC, error,
                           sizeof error))
         FAIL("%s", error);
-    assert_int_equal(mdb_txn_begin(ledger.environment.env, NULL, MDB_RDONLY, &txn), MDB_SUCCESS);
-    assert_int_equal(batch_init(&ledger.batch, &ledger.environment, txn, DAY_US), MDB_SUCCESS);
-    mdb_txn_abort(txn);
+    assert_int_equal(batch_open(&ledger.batch, &ledger.environment, DAY_US), MDB_SUCCESS);
 }
 
 void ledger_close(void)
@@ -40,10 +37,11 @@ int ledger_setup(void **state)
     char error[300];
     (void)state;
     ledger.now_us = LEDGER_START_US;
+    ledger.keys_behind_us = 0;
     temporary_make(ledger.path);
     if (!folder_take(&ledger.folder, ledger.path, error, sizeof error) ||
-        !environment_create(&ledger.folder, ledger.path, openings, LEDGER_OPENINGS, ledger.now_us,
-                            error, sizeof error))
+        !environment_create(&ledger.folder, ledger.path, LEDGER_MAP, openings, LEDGER_OPENINGS,
+                            ledger.now_us, error, sizeof error))
         return -1;
     ledger_open(LEDGER_MAP);
     return 0;
@@ -75,14 +73,19 @@ MDB_txn *ledger_begin(void)
     return txn;
 }
 
-void ledger_apply_ops(struct op *ops, uint32_t count)
+int ledger_try(MDB_txn *txn, struct op *ops, uint32_t count)
 {
     struct op *pointers[BATCH_OPS_MAX];
-    MDB_txn *txn = ledger_begin();
     for (uint32_t i = 0; i < count; i++)
         pointers[i] = &ops[i];
-    int result = batch_apply(&ledger.batch, txn, pointers, count, ledger.now_us);
-    assert_int_equal(result, MDB_SUCCESS);
+    return batch_apply(&ledger.batch, txn, pointers, count, ledger.now_us,
+                       ledger.now_us - ledger.keys_behind_us);
+}
+
+void ledger_apply_ops(struct op *ops, uint32_t count)
+{
+    MDB_txn *txn = ledger_begin();
+    assert_int_equal(ledger_try(txn, ops, count), MDB_SUCCESS);
     if (batch_changed(&ledger.batch))
         assert_int_equal(mdb_txn_commit(txn), MDB_SUCCESS);
     else

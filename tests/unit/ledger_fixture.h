@@ -22,6 +22,7 @@ struct ledger {
     struct environment environment;
     struct batch batch;
     int64_t now_us;
+    int64_t keys_behind_us; /* by how much the clock of keys is behind now_us */
 };
 
 extern struct ledger ledger;
@@ -35,6 +36,8 @@ void ledger_reopen(void);
 struct audit ledger_audited(void);
 
 MDB_txn *ledger_begin(void);
+/* Applies a batch, and leaves the transaction to the test. */
+int ledger_try(MDB_txn *txn, struct op *ops, uint32_t count);
 /* One batch; committed if it changed anything. */
 void ledger_apply_ops(struct op *ops, uint32_t count);
 /* A batch of one entry; its outcome. */

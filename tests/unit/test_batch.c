@@ -236,6 +236,20 @@ static void a_key_is_kept_for_its_time_and_then_cleared(void **state)
     assert_int_equal(ledger_audited().entries, 4);
 }
 
+static void a_clock_that_is_set_forward_clears_no_key(void **state)
+{
+    (void)state;
+    assert_int_equal(ledger_book(1, D, 10, "k"), OUTCOME_OK);
+    ledger.now_us += 30 * DAY_US;
+    ledger.keys_behind_us = 30 * DAY_US;
+    assert_int_equal(ledger_book(2, C, 1, NULL), OUTCOME_OK);
+    assert_int_equal(ledger_audited().keys, 1);
+    assert_int_equal(ledger_book(1, D, 11, "k"), OUTCOME_KEY_REUSED);
+    ledger.keys_behind_us = 28 * DAY_US;
+    assert_int_equal(ledger_book(2, C, 1, NULL), OUTCOME_OK);
+    assert_int_equal(ledger_audited().keys, 0);
+}
+
 static void keys_are_cleared_a_bounded_number_at_a_time_oldest_first(void **state)
 {
     (void)state;
@@ -306,9 +320,9 @@ static void more_keys_are_cleared_than_are_added(void **state)
 static void what_is_not_committed_is_not_seen(void **state)
 {
     (void)state;
-    struct op op = entry_op(1, D, 10, "k"), *pointer = &op;
+    struct op op = entry_op(1, D, 10, "k");
     MDB_txn *txn = ledger_begin();
-    assert_int_equal(batch_apply(&ledger.batch, txn, &pointer, 1, ledger.now_us), MDB_SUCCESS);
+    assert_int_equal(ledger_try(txn, &op, 1), MDB_SUCCESS);
     struct audit audit = ledger_audited(); /* a snapshot beside it */
     assert_int_equal(audit.balance_cents[1], 0);
     assert_int_equal(audit.sequences, LEDGER_OPENINGS);
@@ -326,10 +340,10 @@ static void after_an_undone_batch_the_next_begins_where_it_did(void **state)
     for (int round = 0; round < 3; round++) {
         struct op ops[] = {entry_op(1, D, 10, "k"), entry_op(2, C, 7, "before"),
                            entry_op(1, D, 10, "k")};
-        struct op *pointers[] = {&ops[0], &ops[1], &ops[2]};
         MDB_txn *txn = ledger_begin();
-        assert_int_equal(batch_apply(&ledger.batch, txn, pointers, 3, ledger.now_us + 1000000),
-                         MDB_SUCCESS);
+        ledger.now_us += 1000000;
+        assert_int_equal(ledger_try(txn, ops, COUNT_OF(ops)), MDB_SUCCESS);
+        ledger.now_us -= 1000000;
         mdb_txn_abort(txn);
         batch_undo(&ledger.batch);
         assert_int_equal(ledger.batch.last_sequence, LEDGER_OPENINGS + 1);
@@ -349,9 +363,9 @@ static void an_undone_clearing_of_keys_is_made_again(void **state)
     (void)state;
     assert_int_equal(ledger_book(1, D, 10, "k"), OUTCOME_OK);
     ledger.now_us += 2 * DAY_US;
-    struct op op = entry_op(1, C, 1, NULL), *pointer = &op;
+    struct op op = entry_op(1, C, 1, NULL);
     MDB_txn *txn = ledger_begin();
-    assert_int_equal(batch_apply(&ledger.batch, txn, &pointer, 1, ledger.now_us), MDB_SUCCESS);
+    assert_int_equal(ledger_try(txn, &op, 1), MDB_SUCCESS);
     mdb_txn_abort(txn);
     batch_undo(&ledger.batch);
     assert_int_equal(ledger_audited().keys, 1);
@@ -377,6 +391,7 @@ int main(void)
         TEST(times_are_the_clocks_and_rise_within_a_batch),
         TEST(times_rise_also_when_the_clock_stands_still_or_steps_back),
         TEST(a_key_is_kept_for_its_time_and_then_cleared),
+        TEST(a_clock_that_is_set_forward_clears_no_key),
         TEST(keys_are_cleared_a_bounded_number_at_a_time_oldest_first),
         TEST(keys_of_different_ages_go_one_after_the_other),
         TEST(more_keys_are_cleared_than_are_added),

@@ -55,16 +55,27 @@ static void make_store(void)
     store_client_close();
 }
 
-static void a_url_of_another_kind_is_not_known(void **state)
+static void a_url_of_another_kind_is_not_known_and_its_password_not_told(void **state)
 {
     (void)state;
-    static const char *const urls[] = {"", "lmdb:", "lmdb", "LMDB:x", "postgres://x", "/tmp/x"};
+    static const struct {
+        const char *url, *shown;
+    } cases[] = {
+        {"", "\"\""},
+        {"lmdb:", "\"lmdb\""},
+        {"lmdb", "\"lmdb\""},
+        {"LMDB:x", "\"LMDB\""},
+        {"postgres://me:secret@host/bank", "\"postgres\""},
+    };
     char error[300];
-    for (size_t i = 0; i < COUNT_OF(urls); i++) {
-        assert_false(store_url_known(urls[i], error, sizeof error));
-        assert_non_null(strstr(error, urls[i]));
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_false(store_url_known(cases[i].url, error, sizeof error));
+        assert_non_null(strstr(error, cases[i].shown));
+        assert_null(strstr(error, "secret"));
     }
+    error[0] = '\0';
     assert_true(store_url_known("lmdb:x", error, sizeof error));
+    assert_string_equal(error, "");
 }
 
 static void a_missing_folder_is_made_and_a_missing_parent_is_not(void **state)
@@ -250,7 +261,7 @@ static void a_store_cut_short_anywhere_is_refused(void **state)
     struct store_facts facts;
     char error[300];
     make_store();
-    assert_true(store_inspect(&facts, client.url, MAP, error, sizeof error));
+    assert_true(store_inspect(&facts, client.url, error, sizeof error));
     for (off_t size = (off_t)facts.used_bytes - 1; size >= 0; size -= 1000) {
         assert_int_equal(truncate(in_folder("data.mdb"), size), 0);
         if (store_client_try_open(MAP, false))
@@ -290,11 +301,11 @@ static void an_inspection_of_what_is_no_store_says_so(void **state)
     (void)state;
     struct store_facts facts = {.layout = 4711};
     char error[300] = "";
-    assert_false(store_inspect(&facts, client.url, MAP, error, sizeof error));
+    assert_false(store_inspect(&facts, client.url, error, sizeof error));
     assert_non_null(strstr(error, client.path));
     assert_int_equal(mkdir(client.path, 0700), 0);
-    assert_false(store_inspect(&facts, client.url, MAP, error, sizeof error));
-    assert_false(store_inspect(&facts, "postgres:x", MAP, error, sizeof error));
+    assert_false(store_inspect(&facts, client.url, error, sizeof error));
+    assert_false(store_inspect(&facts, "postgres:x", error, sizeof error));
     assert_int_equal(facts.layout, 4711);
     assert_false(exists(in_folder("data.mdb"))); /* and looking makes nothing */
     assert_false(exists(in_folder("lock.mdb")));
@@ -304,7 +315,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, store_client_setup, store_client_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(a_url_of_another_kind_is_not_known),
+        TEST(a_url_of_another_kind_is_not_known_and_its_password_not_told),
         TEST(a_missing_folder_is_made_and_a_missing_parent_is_not),
         TEST(an_empty_folder_becomes_a_store_also_on_a_fresh_volume),
         TEST(a_file_is_no_folder),

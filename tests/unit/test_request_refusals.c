@@ -56,6 +56,7 @@ static void a_request_line_that_is_not_http_1_is_malformed(void **state)
         RAW("GET / HTTP/2.0\r\nHost: a\r\n\r\n"),
         RAW("GET / HTTP/0.9\r\nHost: a\r\n\r\n"),
         RAW("GET /\r\n\r\n"),
+        RAW("GET /\r\nHost: a\r\n\r\n"), /* HTTP/0.9 with fields */
         RAW("GET / \r\n\r\n"),
         RAW("GET / HTTP/1.2\r\nHost: a\r\n\r\n"),
         RAW("GET / HTTP/9.9\r\nHost: a\r\n\r\n"),

@@ -178,45 +178,53 @@ static int store_key(struct batch *batch, MDB_txn *txn, const struct booked_key 
     return mdb_put(txn, batch->environment->expiry, &key, &value, MDB_APPEND);
 }
 
-/* Forget up to `max` keys that are past their time. A damaged record is left for an audit. */
-static int expire_keys(struct batch *batch, MDB_txn *txn, int64_t now_us, uint32_t max)
+static bool decode_expiry(const MDB_val *key, const MDB_val *value, struct expiry_record *ret)
+{
+    return key->mv_size == SEQUENCE_KEY_BYTES &&
+           expiry_record_decode(ret, sequence_key_decode(key->mv_data), value->mv_data,
+                                value->mv_size);
+}
+
+static int forget_key(struct batch *batch, MDB_txn *txn, MDB_cursor *cursor,
+                      struct expiry_record *record)
+{
+    MDB_val key = {record->key_bytes, record->idempotency_key};
+    int result = mdb_del(txn, batch->environment->keys, &key, NULL);
+    if (result != MDB_SUCCESS && result != MDB_NOTFOUND)
+        return result;
+    return mdb_cursor_del(cursor, 0);
+}
+
+/* Look at up to `max` of the oldest keys, and forget those that are past their time. A damaged
+ * record is stepped over and left for an audit. */
+static int expire_keys(struct batch *batch, MDB_txn *txn, int64_t key_now_us, uint32_t max)
 {
     MDB_cursor *cursor;
-    MDB_val sequence_key, value;
-    struct expiry_record record;
+    MDB_val key, value;
+    int64_t cutoff_us = key_now_us - batch->key_retention_us;
 
-    if (batch->oldest_key_time_us > now_us - batch->key_retention_us)
+    if (batch->oldest_key_time_us > cutoff_us)
         return MDB_SUCCESS;
     int result = mdb_cursor_open(txn, batch->environment->expiry, &cursor);
     if (result != MDB_SUCCESS)
         return result;
-    for (;;) {
-        result = mdb_cursor_get(cursor, &sequence_key, &value, MDB_FIRST);
-        if (result == MDB_NOTFOUND) {
-            batch->oldest_key_time_us = INT64_MAX;
-            result = MDB_SUCCESS;
-            break;
+    result = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+    for (; result == MDB_SUCCESS && max > 0; max--) {
+        struct expiry_record record;
+        if (decode_expiry(&key, &value, &record)) {
+            batch->oldest_key_time_us = record.time_us;
+            if (record.time_us > cutoff_us)
+                break;
+            result = forget_key(batch, txn, cursor, &record);
         }
-        if (result != MDB_SUCCESS)
-            break;
-        if (sequence_key.mv_size != SEQUENCE_KEY_BYTES ||
-            !expiry_record_decode(&record, sequence_key_decode(sequence_key.mv_data), value.mv_data,
-                                  value.mv_size)) {
-            batch->oldest_key_time_us = INT64_MAX;
-            break;
-        }
-        batch->oldest_key_time_us = record.time_us;
-        if (record.time_us > now_us - batch->key_retention_us || max-- == 0)
-            break;
-        MDB_val key = {record.key_bytes, record.idempotency_key};
-        result = mdb_del(txn, batch->environment->keys, &key, NULL);
-        if (result == MDB_SUCCESS || result == MDB_NOTFOUND)
-            result = mdb_cursor_del(cursor, 0);
-        if (result != MDB_SUCCESS)
-            break;
+        if (result == MDB_SUCCESS)
+            result = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
     mdb_cursor_close(cursor);
-    return result;
+    if (result != MDB_NOTFOUND)
+        return result;
+    batch->oldest_key_time_us = INT64_MAX; /* there is none left */
+    return MDB_SUCCESS;
 }
 
 /* --- a batch -------------------------------------------------------------------------------- */
@@ -261,7 +269,8 @@ static int apply_entry(struct batch *batch, MDB_txn *txn, struct op *op)
     return result;
 }
 
-int batch_apply(struct batch *batch, MDB_txn *txn, struct op **ops, uint32_t count, int64_t now_us)
+int batch_apply(struct batch *batch, MDB_txn *txn, struct op **ops, uint32_t count, int64_t now_us,
+                int64_t key_now_us)
 {
     assert(count <= BATCH_OPS_MAX);
     batch->undo_sequence = batch->last_sequence;
@@ -280,7 +289,7 @@ int batch_apply(struct batch *batch, MDB_txn *txn, struct op **ops, uint32_t cou
     if (result == MDB_SUCCESS && batch_changed(batch))
         result = write_accounts(batch, txn);
     if (result == MDB_SUCCESS && batch_changed(batch))
-        result = expire_keys(batch, txn, now_us, count + EXPIRED_PER_BATCH);
+        result = expire_keys(batch, txn, key_now_us, count + EXPIRED_PER_BATCH);
     return result;
 }
 
@@ -296,9 +305,9 @@ void batch_undo(struct batch *batch)
     batch->oldest_key_time_us = INT64_MIN; /* look again */
 }
 
-int batch_init(struct batch *batch, const struct environment *environment, MDB_txn *snapshot,
-               int64_t key_retention_us)
+int batch_open(struct batch *batch, const struct environment *environment, int64_t key_retention_us)
 {
+    MDB_txn *txn;
     MDB_cursor *cursor;
     MDB_val key, value;
     struct journal_record last;
@@ -307,20 +316,23 @@ int batch_init(struct batch *batch, const struct environment *environment, MDB_t
     batch->environment = environment;
     batch->key_retention_us = key_retention_us;
     batch->oldest_key_time_us = INT64_MIN;
-    int result = mdb_cursor_open(snapshot, environment->journal, &cursor);
+    int result = mdb_txn_begin(environment->env, NULL, MDB_RDONLY, &txn);
     if (result != MDB_SUCCESS)
         return result;
-    result = mdb_cursor_get(cursor, &key, &value, MDB_LAST);
+    result = mdb_cursor_open(txn, environment->journal, &cursor);
     if (result == MDB_SUCCESS) {
-        if (key.mv_size == SEQUENCE_KEY_BYTES &&
-            journal_record_decode(&last, sequence_key_decode(key.mv_data), value.mv_data,
-                                  value.mv_size)) {
-            batch->last_sequence = last.sequence;
-            batch->last_time_us = last.entry.time_us;
-        } else {
+        result = mdb_cursor_get(cursor, &key, &value, MDB_LAST);
+        if (result == MDB_SUCCESS &&
+            !(key.mv_size == SEQUENCE_KEY_BYTES &&
+              journal_record_decode(&last, sequence_key_decode(key.mv_data), value.mv_data,
+                                    value.mv_size)))
             result = MDB_CORRUPTED;
-        }
+        mdb_cursor_close(cursor);
     }
-    mdb_cursor_close(cursor);
+    mdb_txn_abort(txn);
+    if (result == MDB_SUCCESS) {
+        batch->last_sequence = last.sequence;
+        batch->last_time_us = last.entry.time_us;
+    }
     return result;
 }

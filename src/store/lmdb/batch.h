@@ -52,12 +52,13 @@ struct batch {
     uint16_t slots[BATCH_SLOTS]; /* 0: free; else 1 + index into accounts */
 };
 
-MUST_CHECK int batch_init(struct batch *batch, const struct environment *environment,
-                          MDB_txn *snapshot, int64_t key_retention_us);
+/* Finds the journal's end. MDB_CORRUPTED: it cannot be read. */
+MUST_CHECK int batch_open(struct batch *batch, const struct environment *environment,
+                          int64_t key_retention_us);
 
 /* Sets the outcome of every OP_ENTRY and leaves the others alone; count <= BATCH_OPS_MAX. */
 MUST_CHECK int batch_apply(struct batch *batch, MDB_txn *txn, struct op **ops, uint32_t count,
-                           int64_t now_us);
+                           int64_t now_us, int64_t key_now_us);
 
 /* Did the last batch_apply() write anything? */
 bool batch_changed(const struct batch *batch);

@@ -103,7 +103,7 @@ static int fill(MDB_env *env, const struct opening *openings, uint32_t count, in
     return mdb_txn_commit(txn);
 }
 
-bool environment_create(const struct folder *folder, const char *path,
+bool environment_create(const struct folder *folder, const char *path, uint64_t map_bytes,
                         const struct opening *openings, uint32_t count, int64_t now_us, char *error,
                         size_t error_size)
 {
@@ -119,6 +119,8 @@ bool environment_create(const struct folder *folder, const char *path,
     int result = mdb_env_create(&env);
     if (result == MDB_SUCCESS)
         result = mdb_env_set_maxdbs(env, TABLES);
+    if (result == MDB_SUCCESS)
+        result = mdb_env_set_mapsize(env, map_bytes);
     if (result == MDB_SUCCESS)
         result = mdb_env_open(env, name, MDB_NOSUBDIR | MDB_NOLOCK, 0600);
     if (result == MDB_SUCCESS)
@@ -139,6 +141,15 @@ bool environment_create(const struct folder *folder, const char *path,
 }
 
 /* --- opening ------------------------------------------------------------------------------ */
+
+/* LMDB would begin a new environment in it. */
+static bool file_is_empty(const char *path)
+{
+    char name[4096];
+    struct stat status;
+    snprintf(name, sizeof name, "%s/" FOLDER_DATA, path);
+    return stat(name, &status) == 0 && status.st_size == 0;
+}
 
 /* LMDB maps the file and trusts it: reading past its end would be a SIGBUS. */
 static bool file_is_whole(const struct environment *environment)
@@ -190,23 +201,31 @@ bool environment_open(struct environment *ret, const char *path, uint64_t map_by
     struct environment environment = {.env = NULL};
     MDB_txn *txn = NULL;
     MDB_stat stat;
+    MDB_envinfo info;
 
+    if (file_is_empty(path)) {
+        snprintf(error, error_size, "%s: " FOLDER_DATA " is damaged: it is empty", path);
+        return false;
+    }
     int result = mdb_env_create(&environment.env);
     if (result == MDB_SUCCESS)
         result = mdb_env_set_maxdbs(environment.env, TABLES);
     if (result == MDB_SUCCESS)
         result = mdb_env_set_maxreaders(environment.env, READERS_MAX);
-    if (result == MDB_SUCCESS)
+    if (result == MDB_SUCCESS && map_bytes > 0)
         result = mdb_env_set_mapsize(environment.env, map_bytes);
     if (result == MDB_SUCCESS)
         result = mdb_env_open(environment.env, path, flags | MDB_NOTLS, 0600);
     if (result == MDB_SUCCESS)
         result = mdb_env_stat(environment.env, &stat);
+    if (result == MDB_SUCCESS)
+        result = mdb_env_info(environment.env, &info);
     if (result != MDB_SUCCESS) {
         say(error, error_size, path, "cannot open " FOLDER_DATA, result);
         goto close_env;
     }
     environment.page_bytes = stat.ms_psize;
+    environment.map_bytes = info.me_mapsize;
     if (!file_is_whole(&environment)) {
         snprintf(error, error_size, "%s: " FOLDER_DATA " is damaged: it has been cut short", path);
         goto close_env;

@@ -30,6 +30,7 @@ struct environment {
     MDB_dbi keys;     /* client, key -> sequence */
     MDB_dbi expiry;   /* sequence -> expiry_record, of entries that came with a key */
     uint32_t page_bytes;
+    uint64_t map_bytes;
 };
 
 /* The accounts that a new store starts with. */
@@ -41,10 +42,11 @@ struct opening {
 
 /* Writes a whole store under FOLDER_DATA_NEW and renames it to FOLDER_DATA. */
 MUST_CHECK bool environment_create(const struct folder *folder, const char *path,
-                                   const struct opening *openings, uint32_t count, int64_t now_us,
-                                   char *error, size_t error_size);
+                                   uint64_t map_bytes, const struct opening *openings,
+                                   uint32_t count, int64_t now_us, char *error, size_t error_size);
 
-/* `flags`: LMDB's. MDB_RDONLY | MDB_NOLOCK looks on beside an owner. */
+/* `map_bytes` 0: as large as it was last opened. `flags`: LMDB's; MDB_RDONLY | MDB_NOLOCK looks on
+ * beside an owner. */
 MUST_CHECK bool environment_open(struct environment *ret, const char *path, uint64_t map_bytes,
                                  unsigned flags, char *error, size_t error_size);
 void environment_close(struct environment *environment);

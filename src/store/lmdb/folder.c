@@ -101,20 +101,22 @@ static bool take_lock(struct folder *folder, const char *path, char *error, size
     return true;
 }
 
-static bool sync_parent(int fd)
+/* The names of the folder and of what is in it must survive a power cut, or all that is committed
+ * goes with them. Whoever made them may have died before this; so each owner does it. */
+static bool sync_names(int fd)
 {
     int parent = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool synced = parent >= 0 && fsync(parent) == 0;
-    if (parent >= 0)
-        close(parent);
+    if (parent < 0)
+        return errno == EACCES && fsync(fd) == 0; /* a parent that is not ours to read */
+    bool synced = fsync(fd) == 0 && fsync(parent) == 0;
+    close(parent);
     return synced;
 }
 
 bool folder_take(struct folder *ret, const char *path, char *error, size_t error_size)
 {
     struct folder folder;
-    bool made = mkdir(path, 0700) == 0;
-    if (!made && errno != EEXIST) {
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
         snprintf(error, error_size, "%s: cannot create it: %s", path, strerror(errno));
         return false;
     }
@@ -123,16 +125,15 @@ bool folder_take(struct folder *ret, const char *path, char *error, size_t error
         snprintf(error, error_size, "%s: cannot open it: %s", path, strerror(errno));
         return false;
     }
-    /* Its name must survive a power cut, or all that is committed in it goes too. */
-    if (made && !sync_parent(folder.fd)) {
-        snprintf(error, error_size, "%s: cannot flush its parent: %s", path, strerror(errno));
-        close(folder.fd);
-        return false;
-    }
     /* Look before the lock file is made: a folder of somebody else's stays as it is. */
     if (!only_ours(folder.fd, path, error, error_size) ||
         !take_lock(&folder, path, error, error_size)) {
         close(folder.fd);
+        return false;
+    }
+    if (!sync_names(folder.fd)) {
+        snprintf(error, error_size, "%s: cannot flush its name: %s", path, strerror(errno));
+        folder_release(&folder);
         return false;
     }
     *ret = folder;

@@ -4,7 +4,7 @@
  *
  * Purpose    The backend behind lmdb:PATH. One write transaction for each batch; statements from
  *            snapshots that wait for no commit.
- * Invariant  What commit() answers OUTCOME_OK has passed both of LMDB's flushes. A snapshot shows
+ * Invariant  What commit() answers OUTCOME_OK has passed both of LMDB's flushes (with durable). A snapshot shows
  *            no commit that is still being flushed. Nothing is half booked: journal, account, key
  *            and expiry records of an entry are one transaction. After a flush whose end is not
  *            known the store latches down: it answers OUTCOME_DOWN until it is opened anew.
@@ -25,7 +25,7 @@
 MUST_CHECK struct backend *lmdb_store_open(const char *path, const struct store_options *options,
                                            char *error, size_t error_size);
 
-MUST_CHECK bool lmdb_store_inspect(struct store_facts *ret, const char *path, uint64_t map_bytes,
-                                   char *error, size_t error_size);
+MUST_CHECK bool lmdb_store_inspect(struct store_facts *ret, const char *path, char *error,
+                                   size_t error_size);
 
 #endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * commit.c - see commit.h.
+ */
+#include "store/lmdb/commit.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "ops/log.h"
+
+/* Pages that a batch is given room for. In each of accounts and keys an op rewrites a leaf and a
+ * few branches of its own, twice over where they split; the journal's and the roots are shared. An
+ * estimate: were it too low, a full disk would show at the commit, which copes as well. */
+enum { OP_PAGES = 16, COMMIT_PAGES = 64 };
+
+enum { CLOCK_BEHIND_US = 1000000 }; /* the journal may lead by what one batch takes, and more */
+
+int64_t commit_clock_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static bool disk_full(int result)
+{
+    return result == ENOSPC || result == EDQUOT || result == EFBIG;
+}
+
+static bool reserve(struct commit *commit, uint32_t ops)
+{
+    uint64_t pages = COMMIT_PAGES + (uint64_t)ops * OP_PAGES;
+    return space_reserve(&commit->space, environment_used_bytes(commit->environment),
+                         pages * commit->environment->page_bytes);
+}
+
+void commit_begin(struct commit *commit)
+{
+    commit->opened_us = commit_clock_us();
+    commit->opened_ms = serving_clock_ms();
+    if (!reserve(commit, 1)) /* should show now, not at the first entry */
+        serving_no_room(commit->serving, strerror(errno));
+}
+
+/* --- clocks --------------------------------------------------------------------------------- */
+
+/* By which clock keys grow old: never ahead of the time that has really passed since the start,
+ * or setting the clock would forget keys before their time. */
+static int64_t key_clock_us(const struct commit *commit, int64_t now_us)
+{
+    int64_t elapsed_us = (serving_clock_ms() - commit->opened_ms) * 1000;
+    int64_t steady_us = commit->opened_us + elapsed_us;
+    return steady_us < now_us ? steady_us : now_us;
+}
+
+static void watch_clock(struct commit *commit, int64_t now_us)
+{
+    bool behind = commit->batch.last_time_us - now_us > CLOCK_BEHIND_US;
+    if (behind && !commit->clock_behind)
+        log_line(LOG_WARN,
+                 "the clock is behind the journal: times go on from the journal's end until it "
+                 "catches up",
+                 "store", commit->serving->path, NULL);
+    commit->clock_behind = behind;
+}
+
+/* --- answers -------------------------------------------------------------------------------- */
+
+static void answer_all(struct op **ops, uint32_t count, enum outcome outcome)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        bool unsure = outcome == OUTCOME_UNKNOWN && ops[i]->kind != OP_ENTRY;
+        ops[i]->outcome = unsure ? OUTCOME_DOWN : outcome;
+    }
+}
+
+static void answer_health(const struct commit *commit, struct op **ops, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (ops[i]->kind == OP_HEALTH)
+            ops[i]->outcome = commit->map_full ? OUTCOME_NO_SPACE : OUTCOME_OK;
+}
+
+static void report_damage(const struct commit *commit, struct op **ops, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (ops[i]->kind == OP_ENTRY && ops[i]->outcome == OUTCOME_CORRUPT)
+            serving_damage(commit->serving, ops[i]->client);
+}
+
+static enum outcome give_up(struct commit *commit, int result, enum outcome outcome)
+{
+    serving_down(commit->serving, mdb_strerror(result));
+    return outcome;
+}
+
+/* --- one attempt ---------------------------------------------------------------------------- */
+
+static int apply(struct commit *commit, MDB_txn *txn, struct op **ops, uint32_t count)
+{
+    int64_t now_us = commit_clock_us();
+    watch_clock(commit, now_us);
+    return batch_apply(&commit->batch, txn, ops, count, now_us, key_clock_us(commit, now_us));
+}
+
+/* mdb_txn_commit() has failed. LMDB's own codes (negative) come before any writing. An errno may
+ * come from writing the pages, from flushing them, or from the meta page that makes them count;
+ * after that last one LMDB refuses every further transaction with MDB_PANIC. */
+static bool nothing_happened(struct commit *commit, int result)
+{
+    MDB_txn *probe;
+    if (result == MDB_PANIC)
+        return false;
+    if (result < 0)
+        return true;
+    if (!disk_full(result) ||
+        mdb_txn_begin(commit->environment->env, NULL, 0, &probe) != MDB_SUCCESS)
+        return false;
+    /* No meta page was written, so nothing points at the pages that were: they are free still, and
+     * the next commit writes them anew. */
+    mdb_txn_abort(probe);
+    return true;
+}
+
+enum attempt {
+    ATTEMPT_DONE,   /* every op has its outcome */
+    ATTEMPT_UNDONE, /* nothing happened; *ret_reason says why */
+};
+
+static enum attempt attempt(struct commit *commit, struct op **ops, uint32_t count, int *ret_reason)
+{
+    MDB_txn *txn;
+    if (!reserve(commit, count)) {
+        *ret_reason = errno;
+        return ATTEMPT_UNDONE;
+    }
+    int result = mdb_txn_begin(commit->environment->env, NULL, 0, &txn);
+    if (result != MDB_SUCCESS) {
+        *ret_reason = result;
+        return ATTEMPT_UNDONE;
+    }
+    size_t txn_id = mdb_txn_id(txn);
+    result = apply(commit, txn, ops, count);
+    if (result != MDB_SUCCESS) {
+        mdb_txn_abort(txn);
+        batch_undo(&commit->batch);
+        *ret_reason = result;
+        return ATTEMPT_UNDONE;
+    }
+    report_damage(commit, ops, count);
+    if (!batch_changed(&commit->batch)) {
+        mdb_txn_abort(txn); /* only rejections and replays: what they saw is on disk already */
+        answer_health(commit, ops, count);
+        return ATTEMPT_DONE;
+    }
+    result = mdb_txn_commit(txn);
+    if (result == MDB_SUCCESS) {
+        commit->map_full = false;
+        view_committed(commit->view, txn_id);
+        serving_committed(commit->serving);
+        answer_health(commit, ops, count);
+        return ATTEMPT_DONE;
+    }
+    batch_undo(&commit->batch);
+    *ret_reason = result;
+    if (nothing_happened(commit, result))
+        return ATTEMPT_UNDONE;
+    /* The page cache may now hold what the disk lacks: trust nothing until a restart. */
+    answer_all(ops, count, give_up(commit, result, OUTCOME_UNKNOWN));
+    return ATTEMPT_DONE;
+}
+
+/* --- one op that cannot be booked ----------------------------------------------------------- */
+
+/* There is no room. The contract judges key and limit before the store: an op that would not have
+ * been booked anyway, or was booked before, is told so. */
+static enum outcome judge_without_booking(struct commit *commit, struct op *op)
+{
+    MDB_txn *txn;
+    if (op->kind != OP_ENTRY ||
+        mdb_txn_begin(commit->environment->env, NULL, 0, &txn) != MDB_SUCCESS)
+        return OUTCOME_NO_SPACE;
+    int result = apply(commit, txn, &op, 1);
+    mdb_txn_abort(txn);
+    batch_undo(&commit->batch);
+    bool booked = result != MDB_SUCCESS || (op->outcome == OUTCOME_OK && !op->replayed);
+    return booked ? OUTCOME_NO_SPACE : op->outcome;
+}
+
+static enum outcome judge_alone(struct commit *commit, struct op *op, int reason)
+{
+    if (reason == MDB_MAP_FULL) {
+        commit->map_full = true;
+        serving_no_room(commit->serving, "the map is full: restart with a larger --map-size");
+        return OUTCOME_NO_SPACE; /* it got as far as being booked */
+    }
+    if (reason < 0) { /* a page of LMDB's that this op needs is wrong */
+        serving_damage(commit->serving, op->client);
+        return OUTCOME_CORRUPT;
+    }
+    serving_no_room(commit->serving, strerror(reason));
+    return judge_without_booking(commit, op);
+}
+
+/* Somebody has deleted the file: what is written to it is lost with the process. */
+static bool file_is_gone(const struct commit *commit)
+{
+    struct stat status;
+    return fstat(commit->space.fd, &status) == 0 && status.st_nlink == 0;
+}
+
+static void commit_some(struct commit *commit, struct op **ops, uint32_t count)
+{
+    int reason = 0;
+    if (serving_state(commit->serving) == SERVING_DOWN)
+        answer_all(ops, count, OUTCOME_DOWN);
+    else if (attempt(commit, ops, count, &reason) == ATTEMPT_DONE)
+        return;
+    else if (reason == MDB_PANIC) /* LMDB's own latch */
+        answer_all(ops, count, give_up(commit, reason, OUTCOME_DOWN));
+    else if (reason == ENOMEM)
+        answer_all(ops, count, OUTCOME_BUSY);
+    else if (count == 1)
+        ops[0]->outcome = judge_alone(commit, ops[0], reason);
+    else {
+        commit_some(commit, ops, count / 2);
+        commit_some(commit, ops + count / 2, count - count / 2);
+    }
+}
+
+void commit_ops(struct commit *commit, struct op **ops, uint32_t count)
+{
+    atomic_store(&commit->since_ms, serving_clock_ms());
+    if (file_is_gone(commit))
+        serving_down(commit->serving, "its data file has been deleted");
+    commit_some(commit, ops, count);
+    atomic_store(&commit->since_ms, 0);
+}
+
+bool commit_stuck(const struct commit *commit)
+{
+    int64_t since_ms = atomic_load(&commit->since_ms);
+    return since_ms != 0 && serving_clock_ms() - since_ms > ANSWER_TIMEOUT_MS;
+}

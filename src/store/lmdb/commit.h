@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * commit.h - from a batch to the disk, and the fate of each of its ops.
+ *
+ * Purpose    Make room, apply, flush; and where one of these fails, find out for each op what is
+ *            known. docs/decisions/0005-when-the-disk-fails.md has the table.
+ * Invariant  OUTCOME_OK on an entry: both of LMDB's flushes are done (unless the environment was
+ *            opened without them). Anything but OUTCOME_UNKNOWN: the op's end is certain. A batch
+ *            that fails without a trace is halved until each op is judged by itself, so that one
+ *            op's misfortune is not another's.
+ * Ownership  Borrows the environment, the view and the state.
+ * Threads    The committer's; commit_stuck() is for any.
+ * Errors     Outcomes; a change of state goes through serving.h, which logs it.
+ * Not here   What an op does to the ledger: batch.h.
+ */
+#ifndef CREBITO_STORE_LMDB_COMMIT_H
+#define CREBITO_STORE_LMDB_COMMIT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store/lmdb/batch.h"
+#include "store/lmdb/environment.h"
+#include "store/lmdb/serving.h"
+#include "store/lmdb/space.h"
+#include "store/lmdb/view.h"
+
+struct commit {
+    const struct environment *environment;
+    struct view *view;
+    struct serving *serving;
+    struct batch batch;
+    struct space space;
+    bool map_full;     /* the last entry did not fit: only a commit disproves it */
+    bool clock_behind; /* the journal's end lies ahead of the clock, and the log said so */
+    int64_t opened_us; /* the clock at opening, and a clock that is never set */
+    int64_t opened_ms;
+    _Atomic int64_t since_ms; /* when the present batch began, 0 between batches */
+};
+
+/* The caller has filled in environment, view and serving, and opened batch and space. */
+void commit_begin(struct commit *commit);
+
+/* Sets the outcome of every op. */
+void commit_ops(struct commit *commit, struct op **ops, uint32_t count);
+
+/* Has a batch been under way for longer than anybody waits for its answers? */
+bool commit_stuck(const struct commit *commit);
+
+/* Unix time in microseconds. */
+int64_t commit_clock_us(void);
+
+#endif
