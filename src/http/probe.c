@@ -26,7 +26,7 @@ bool probe_health(const struct address *address, int timeout_ms, char *ret_answe
 {
     char reply[2048];
     size_t bytes = 0;
-    struct timeval timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
+    struct timeval timeout = {timeout_ms / 1000, (suseconds_t)(timeout_ms % 1000) * 1000};
 
     int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) != 0 ||

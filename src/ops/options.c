@@ -102,7 +102,7 @@ static bool set_pending_max(struct options *options, const char *value)
 static bool set_key_retention(struct options *options, const char *value)
 {
     uint64_t hours = 0;
-    bool valid = whole_number(value, 24, 24 * 3660, &hours);
+    bool valid = whole_number(value, 24, 87840, &hours);
     options->key_retention_us = (int64_t)hours * 3600 * 1000000;
     return valid;
 }

@@ -39,7 +39,7 @@ static bool write_ahead(struct space *space, uint64_t used_bytes)
     static char zeros[ZEROS_BYTES];
     if (space->written_bytes < used_bytes)
         space->written_bytes = used_bytes;
-    uint64_t end = used_bytes + 2 * WRITE_STEP_BYTES;
+    uint64_t end = used_bytes + UINT64_C(2) * WRITE_STEP_BYTES;
     if (end > space->reserved_bytes)
         end = space->reserved_bytes;
     if (space->written_bytes >= used_bytes + WRITE_STEP_BYTES)

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_commit.c - the fate of each op when there is no room, or when the disk fails.
+ */
+#include "unit.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ledger_fixture.h"
+#include "store/lmdb/commit.h"
+
+#define C ENTRY_CREDIT
+#define D ENTRY_DEBIT
+
+static struct serving serving;
+static struct view view;
+static struct commit commit;
+static int data_fd;
+static const char *said;
+
+static void begin(uint64_t map_bytes)
+{
+    memset(&serving, 0, sizeof serving);
+    memset(&commit, 0, sizeof commit);
+    serving.path = ledger.path;
+    assert_int_equal(view_open(&view, &ledger.environment), MDB_SUCCESS);
+    assert_int_equal(mdb_env_get_fd(ledger.environment.env, &data_fd), MDB_SUCCESS);
+    commit.environment = &ledger.environment;
+    commit.view = &view;
+    commit.serving = &serving;
+    assert_int_equal(batch_open(&commit.batch, &ledger.environment, DAY_US), MDB_SUCCESS);
+    commit.space = (struct space){.fd = data_fd, .capacity_bytes = map_bytes};
+    commit_begin(&commit);
+}
+
+static int setup(void **state)
+{
+    if (ledger_setup(state) != 0)
+        return -1;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    begin(LEDGER_MAP);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    view_close(&view);
+    return ledger_teardown(state);
+}
+
+static void run(struct op *ops, uint32_t count)
+{
+    struct op *pointers[BATCH_OPS_MAX];
+    for (uint32_t i = 0; i < count; i++) {
+        pointers[i] = &ops[i];
+        ops[i].outcome = (enum outcome) - 1;
+    }
+    commit_ops(&commit, pointers, count);
+}
+
+static enum outcome run_one(struct op op)
+{
+    run(&op, 1);
+    return op.outcome;
+}
+
+static void a_batch_is_booked_and_seen(void **state)
+{
+    (void)state;
+    struct op ops[] = {entry_op(1, D, 10, "k"),
+                       entry_op(1, D, 1000000, NULL),
+                       entry_op(6, C, 1, NULL),
+                       {.kind = OP_HEALTH}};
+    run(ops, COUNT_OF(ops));
+    assert_int_equal(ops[0].outcome, OUTCOME_OK);
+    assert_int_equal(ops[1].outcome, OUTCOME_LIMIT_EXCEEDED);
+    assert_int_equal(ops[2].outcome, OUTCOME_NO_CLIENT);
+    assert_int_equal(ops[3].outcome, OUTCOME_OK);
+    struct op statement = {.kind = OP_STATEMENT, .client = 1};
+    assert_int_equal(view_statement(&view, &statement, 1), OUTCOME_OK);
+    assert_int_equal(statement.account.balance_cents, -10);
+    assert_int_equal(ledger_audited().entries, 1);
+}
+
+/* The file may not grow, and all of it is used: every commit finds the disk full. */
+static void with_a_full_disk_only_what_would_be_booked_finds_no_room(void **state)
+{
+    (void)state;
+    struct op ops[] = {
+        entry_op(1, D, 10, "first"), entry_op(1, D, 11, "first"),  entry_op(1, D, 1000000, NULL),
+        entry_op(6, C, 1, NULL),     entry_op(1, D, 10, "second"), entry_op(2, C, 1, NULL),
+        {.kind = OP_HEALTH}};
+    static const enum outcome expected[] = {
+        OUTCOME_OK,       OUTCOME_KEY_REUSED, OUTCOME_LIMIT_EXCEEDED, OUTCOME_NO_CLIENT,
+        OUTCOME_NO_SPACE, OUTCOME_NO_SPACE,   OUTCOME_NO_SPACE};
+    struct rlimit before, none;
+    assert_int_equal(run_one(entry_op(1, D, 10, "first")), OUTCOME_OK);
+    uint64_t entries = ledger_audited().entries;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    none = before;
+    none.rlim_cur = 4096;
+    commit.space.reserved_bytes = commit.space.written_bytes = 0;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    capture_begin(STDERR_FILENO);
+    run(ops, COUNT_OF(ops));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    said = capture_end();
+    for (size_t i = 0; i < COUNT_OF(ops); i++)
+        if (ops[i].outcome != expected[i])
+            FAIL("op %zu: outcome %d; %s", i, (int)ops[i].outcome, said);
+    assert_true(ops[0].replayed);
+    assert_int_equal(serving_state(&serving), SERVING_FULL);
+    assert_int_equal(ledger_audited().entries, entries);
+
+    /* With room again it goes on, without a gap. */
+    assert_int_equal(run_one(entry_op(1, D, 10, "second")), OUTCOME_OK);
+    assert_int_equal(run_one((struct op){.kind = OP_HEALTH}), OUTCOME_OK);
+    assert_int_equal(ledger_audited().entries, entries + 1);
+}
+
+/* The flush fails: LMDB's descriptor is exchanged for one that cannot be written. */
+static void after_a_commit_that_failed_on_the_way_nothing_is_certain_and_nothing_is_taken(
+    void **state)
+{
+    (void)state;
+    char name[FOLDER_BYTES_MAX + 20];
+    struct op ops[] = {entry_op(1, D, 10, "k"), {.kind = OP_HEALTH}, entry_op(2, C, 1, NULL)};
+    snprintf(name, sizeof name, "%s/" FOLDER_DATA, ledger.path);
+    int kept = dup(data_fd), read_only = open(name, O_RDONLY | O_CLOEXEC);
+    assert_true(kept >= 0 && read_only >= 0);
+    assert_int_equal(dup2(read_only, data_fd), data_fd);
+    capture_begin(STDERR_FILENO);
+    run(ops, COUNT_OF(ops));
+    assert_int_equal(dup2(kept, data_fd), data_fd);
+    enum outcome after = run_one(entry_op(1, D, 10, "k"));
+    enum outcome health = run_one((struct op){.kind = OP_HEALTH});
+    said = capture_end();
+    close(kept);
+    close(read_only);
+    assert_int_equal(ops[0].outcome, OUTCOME_UNKNOWN);
+    assert_int_equal(ops[1].outcome, OUTCOME_DOWN);
+    assert_int_equal(ops[2].outcome, OUTCOME_UNKNOWN);
+    assert_int_equal(after, OUTCOME_DOWN);
+    assert_int_equal(health, OUTCOME_DOWN);
+    assert_int_equal(serving_state(&serving), SERVING_DOWN);
+    assert_non_null(strstr(said, "the store is down"));
+    assert_int_equal(view_client(&view, 1), OUTCOME_OK);
+    assert_int_equal(view_client(&view, 6), OUTCOME_NO_CLIENT);
+}
+
+static void setting_the_clock_forward_forgets_no_key(void **state)
+{
+    (void)state;
+    assert_int_equal(run_one(entry_op(1, D, 10, "k")), OUTCOME_OK);
+    commit.opened_us -= 3 * DAY_US; /* as if it had been set forward since */
+    commit.batch.key_retention_us = 0;
+    assert_int_equal(run_one(entry_op(2, C, 1, NULL)), OUTCOME_OK);
+    assert_int_equal(ledger_audited().keys, 1);
+    commit.opened_us += 3 * DAY_US;
+    assert_int_equal(run_one(entry_op(2, C, 1, NULL)), OUTCOME_OK);
+    assert_int_equal(ledger_audited().keys, 0);
+}
+
+static void a_clock_behind_the_journal_is_told_once(void **state)
+{
+    (void)state;
+    capture_begin(STDERR_FILENO);
+    commit.batch.last_time_us = commit_clock_us() + DAY_US;
+    struct op first = entry_op(1, C, 1, NULL), second = first;
+    run(&first, 1);
+    run(&second, 1);
+    said = capture_end();
+    assert_true(second.entry.time_us == first.entry.time_us + 1);
+    const char *told = strstr(said, "the clock is behind the journal");
+    assert_non_null(told);
+    assert_null(strstr(told + 1, "the clock is behind the journal"));
+}
+
+static void a_batch_that_takes_longer_than_anybody_waits_is_stuck(void **state)
+{
+    (void)state;
+    assert_false(commit_stuck(&commit));
+    atomic_store(&commit.since_ms, serving_clock_ms() - ANSWER_TIMEOUT_MS + 1000);
+    assert_false(commit_stuck(&commit));
+    atomic_store(&commit.since_ms, serving_clock_ms() - ANSWER_TIMEOUT_MS - 1000);
+    assert_true(commit_stuck(&commit));
+    assert_int_equal(run_one(entry_op(1, C, 1, NULL)), OUTCOME_OK);
+    assert_false(commit_stuck(&commit));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_batch_is_booked_and_seen),
+        TEST(with_a_full_disk_only_what_would_be_booked_finds_no_room),
+        TEST(after_a_commit_that_failed_on_the_way_nothing_is_certain_and_nothing_is_taken),
+        TEST(setting_the_clock_forward_forgets_no_key),
+        TEST(a_clock_behind_the_journal_is_told_once),
+        TEST(a_batch_that_takes_longer_than_anybody_waits_is_stuck),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_committer.c - the thread that commits: first the commit, then the answers, then the wake.
+ */
+#include "unit.h"
+
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "store/committer.h"
+
+enum { OPS = 2 * BATCH_OPS_MAX + 50 };
+
+static struct queue queue;
+static struct op ops[OPS];
+static sem_t began, go_on, wakes;
+static atomic_int committing, woken_too_early;
+static uint32_t batches, largest, smallest, committed;
+static bool in_order, signals_blocked;
+
+static void commit(struct backend *backend, struct op **batch, uint32_t count)
+{
+    sigset_t blocked;
+    (void)backend;
+    atomic_store(&committing, 1);
+    sem_post(&began);
+    sem_wait(&go_on);
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    signals_blocked = sigismember(&blocked, SIGTERM) == 1 && sigismember(&blocked, SIGINT) == 1;
+    for (uint32_t i = 0; i < count; i++, committed++) {
+        in_order = in_order && batch[i] == &ops[committed];
+        batch[i]->outcome = OUTCOME_OK;
+    }
+    largest = count > largest ? count : largest;
+    smallest = count < smallest ? count : smallest;
+    batches++;
+    atomic_store(&committing, 0);
+}
+
+static void wake(void *context)
+{
+    if (atomic_load(&committing))
+        atomic_fetch_add(&woken_too_early, 1);
+    sem_post(context);
+}
+
+static const struct backend_calls calls = {.commit = commit};
+static struct backend backend = {&calls};
+static struct committer committer;
+
+static int setup(void **state)
+{
+    (void)state;
+    for (int i = 0; i < OPS; i++)
+        ops[i] = (struct op){.kind = OP_ENTRY, .outcome = OUTCOME_UNKNOWN};
+    sem_init(&began, 0, 0);
+    sem_init(&go_on, 0, 0);
+    sem_init(&wakes, 0, 0);
+    atomic_store(&committing, 0);
+    atomic_store(&woken_too_early, 0);
+    batches = largest = committed = 0;
+    smallest = UINT32_MAX;
+    in_order = true;
+    queue_init(&queue, OPS);
+    committer = (struct committer){
+        .queue = &queue, .backend = &backend, .wake = wake, .wake_context = &wakes};
+    return committer_start(&committer) ? 0 : -1;
+}
+
+static void submit(int first, int count)
+{
+    for (int i = first; i < first + count; i++)
+        assert_true(queue_submit(&queue, &ops[i]));
+    queue_hand_over(&queue);
+}
+
+static void expect_soon(sem_t *semaphore)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 10;
+    assert_int_equal(sem_timedwait(semaphore, &until), 0);
+}
+
+static void stop(void)
+{
+    queue_close(&queue);
+    for (int i = 0; i < OPS; i++)
+        sem_post(&go_on);
+    committer_stop(&committer);
+    (void)queue_take_answered(&queue);
+    queue_free(&queue);
+    sem_destroy(&began);
+    sem_destroy(&go_on);
+    sem_destroy(&wakes);
+}
+
+static void nothing_is_answered_before_it_is_committed(void **state)
+{
+    (void)state;
+    submit(0, 3);
+    expect_soon(&began);
+    const struct timespec a_while = {0, 20000000};
+    nanosleep(&a_while, NULL);
+    assert_null(queue_take_answered(&queue));
+    assert_int_not_equal(sem_trywait(&wakes), 0);
+    sem_post(&go_on);
+    expect_soon(&wakes);
+    int count = 0;
+    for (struct op *op = queue_take_answered(&queue); op; op = op->next, count++)
+        assert_int_equal(op->outcome, OUTCOME_OK);
+    assert_int_equal(count, 3);
+    stop();
+    assert_int_equal(atomic_load(&woken_too_early), 0);
+}
+
+static void what_comes_during_a_commit_shares_the_next_ones(void **state)
+{
+    (void)state;
+    submit(0, 1);
+    expect_soon(&began);
+    for (int i = 1; i < OPS; i++)
+        submit(i, 1); /* each in a turn of its own */
+    stop();
+    assert_int_equal(committed, OPS);
+    assert_int_equal(batches, 4); /* 1, 256, 256, and the rest */
+    assert_int_equal(largest, BATCH_OPS_MAX);
+    assert_int_equal(smallest, 1);
+    assert_true(in_order);
+}
+
+static void stopping_commits_what_was_submitted(void **state)
+{
+    (void)state;
+    submit(0, 10);
+    for (int i = 10; i < 20; i++)
+        assert_true(queue_submit(&queue, &ops[i])); /* not handed over */
+    stop();
+    assert_int_equal(committed, 20);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(ops[i].outcome, OUTCOME_OK);
+}
+
+static void signals_are_left_to_the_main_thread(void **state)
+{
+    (void)state;
+    sigset_t before, after;
+    pthread_sigmask(SIG_SETMASK, NULL, &before);
+    submit(0, 1);
+    stop();
+    pthread_sigmask(SIG_SETMASK, NULL, &after);
+    assert_true(signals_blocked);
+    assert_int_equal(sigismember(&after, SIGTERM), 0);
+    assert_int_equal(sigismember(&before, SIGTERM), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(nothing_is_answered_before_it_is_committed, setup),
+        cmocka_unit_test_setup(what_comes_during_a_commit_shares_the_next_ones, setup),
+        cmocka_unit_test_setup(stopping_commits_what_was_submitted, setup),
+        cmocka_unit_test_setup(signals_are_left_to_the_main_thread, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
