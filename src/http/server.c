@@ -498,6 +498,12 @@ void server_wake(void *server)
     (void)uv_async_send(&((struct server *)server)->wake);
 }
 
+static bool is_ignored(int number)
+{
+    struct sigaction action;
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 /* None of these fails on a loop that works, but signals may, for want of a descriptor. */
 static int start_handles(struct server *server)
 {
@@ -513,7 +519,7 @@ static int start_handles(struct server *server)
     int result = uv_signal_start(&server->terminate, on_signal, SIGTERM);
     if (result == 0)
         result = uv_signal_start(&server->interrupt, on_signal, SIGINT);
-    if (result == 0)
+    if (result == 0 && !is_ignored(SIGHUP)) /* nohup(1) asks to be left running */
         result = uv_signal_start(&server->hang_up, on_signal, SIGHUP);
     return result;
 }
