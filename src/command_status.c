@@ -26,13 +26,14 @@ static void print_facts(const struct options *options, const struct store_facts 
 int command_status(const struct options *options)
 {
     char error[512], answer[128];
-    struct address address;
+    struct address addresses[LISTEN_MAX];
     struct store_facts facts;
 
-    if (!address_parse(&address, options->listen[0], error, sizeof error)) {
-        fprintf(stderr, "crebito: %s: %s\n", options->listen_source, error);
-        return EXIT_USAGE;
-    }
+    for (uint32_t i = 0; i < options->listen_count; i++)
+        if (!address_parse(&addresses[i], options->listen[i], error, sizeof error)) {
+            fprintf(stderr, "crebito: %s: %s\n", options->listen_source, error);
+            return EXIT_USAGE;
+        }
     if (!store_url_known(options->database, error, sizeof error)) {
         fprintf(stderr, "crebito: %s: %s\n", options->database_source, error);
         return EXIT_USAGE;
@@ -41,7 +42,7 @@ int command_status(const struct options *options)
         fprintf(stderr, "crebito: %s\n", error);
         return EXIT_USAGE;
     }
-    bool healthy = probe_health(&address, PROBE_TIMEOUT_MS, answer, sizeof answer);
+    bool healthy = probe_health(&addresses[0], PROBE_TIMEOUT_MS, answer, sizeof answer);
     printf("server    %s: %s\n", options->listen[0], answer);
     print_facts(options, &facts);
     return healthy ? EXIT_DONE : EXIT_FAILED;

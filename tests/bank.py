@@ -7,6 +7,7 @@ status than 0 after SIGTERM) fails the test. What the answers should be, the tes
 """
 
 import atexit
+import contextlib
 import functools
 import json
 import os
@@ -376,6 +377,20 @@ class Bank:
         for extrato in extratos.values():
             del extrato["saldo"]["data_extrato"]
         return extratos
+
+
+@contextlib.contextmanager
+def stuck(bank, *requests, fault="fdatasync wait"):
+    """Sends the requests, the first alone, to a bank whose flushes hang; yields connections."""
+    with contextlib.ExitStack() as stack:
+        bank.fault(fault)
+        connections = []
+        for data in requests:
+            connections.append(stack.enter_context(bank.connect()))
+            connections[-1].send(data)
+            bank.await_fault()
+        yield connections
+        bank.fault()
 
 
 def together(jobs):

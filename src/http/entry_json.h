@@ -24,7 +24,8 @@
 /* Once, before the first call of the other. */
 void entry_json_init(void);
 
-/* PROBLEM_NONE: *ret has amount, kind and description; its time is not set. */
+/* PROBLEM_NONE: *ret has amount, kind and description; its time is not set. Otherwise nothing in
+ * *ret means anything. */
 MUST_CHECK enum problem entry_json_parse(char *body, size_t bytes, struct entry *ret,
                                          const char **ret_detail);
 

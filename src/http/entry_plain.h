@@ -5,7 +5,7 @@
  * Purpose    Read {"valor":1000,"tipo":"c","descricao":"compra"} without building values: the three
  *            members once each, in any order, a plain integer, plain ASCII strings, white space.
  *            docs/decisions/0006-json.md has what that saves.
- * Invariant  What it accepts, jansson accepts with the same entry (tests/unit/test_entry_json.c
+ * Invariant  What it accepts, jansson accepts with the same entry (tests/unit/test_entry_plain.c
  *            compares the two). What it does not take may still be valid: it never refuses.
  * Ownership  Borrows the body.
  * Threads    No shared state.

@@ -18,7 +18,7 @@
 
 #include "bank/bounds.h"
 
-/* Returns the key's size. */
+/* Returns the key's size. Where that is 0, what is in ret_key means nothing. */
 uint8_t key_header_parse(const char *value, size_t bytes, char ret_key[KEY_BYTES_MAX]);
 
 #endif

@@ -52,6 +52,7 @@ struct server {
     struct server_options options;
     struct service service;
     uint64_t drain_deadline_ms;
+    uint32_t drain_turns; /* of the loop, since the signal */
 
     struct peer *peers; /* [0, peers_touched) used before | memory not touched yet */
     struct peer *peers_open, *peers_free, *peers_resting;
@@ -356,6 +357,11 @@ static void on_turn_end(uv_prepare_t *prepare)
     struct server *server = prepare->data;
     wake_resting(server);
     store_hand_over(server->service.store);
+    /* The turn after the signal's still accepts: whoever has connected already is served. */
+    if (server->service.draining && server->drain_turns++ == 1) {
+        close_listeners(server);
+        stop_if_drained(server);
+    }
 }
 
 /* What cannot be waited for any longer: whoever waits for the store is told that it is not known
@@ -374,8 +380,6 @@ static void on_sweep(uv_timer_t *timer)
     struct server *server = timer->data;
     tell_time(server);
     uint64_t now_ms = server->service.now_ms;
-    if (server->service.draining)
-        close_listeners(server);
     bool late = server->service.draining && now_ms >= server->drain_deadline_ms;
     struct peer *next;
     for (struct peer *peer = server->peers_open; peer; peer = next) {
@@ -414,7 +418,6 @@ static const char *signal_name(int number)
     return number == SIGTERM ? "SIGTERM" : number == SIGINT ? "SIGINT" : "SIGHUP";
 }
 
-/* The listeners stay open until the next sweep: whoever has connected already is still served. */
 static void on_signal(uv_signal_t *signal, int number)
 {
     struct server *server = signal->data;
@@ -423,6 +426,7 @@ static void on_signal(uv_signal_t *signal, int number)
         return;
     }
     log_line(LOG_INFO, "draining", "signal", signal_name(number), NULL);
+    uv_update_time(&server->loop); /* a long turn is no reason to end the next one early */
     tell_time(server);
     server->service.draining = true;
     server->drain_deadline_ms = server->service.now_ms + DRAIN_TIMEOUT_MS;

@@ -161,3 +161,34 @@ def test_all_clients_at_once_add_up(new_bank):
     together([lambda thread=thread: work(thread) for thread in range(20)])
     for client in LIMITS:
         assert new_bank.balance(client) == 0
+
+
+def test_a_pipeline_without_end_does_not_keep_other_connections_waiting(new_bank):
+    """While some megabytes of requests flood in on one, fifty are asked and answered on another."""
+    flood, over = request("GET", "/clientes/1/extrato") * 1000, threading.Event()
+
+    def send_flood(connection):
+        for _ in range(100):
+            if over.is_set():
+                break
+            connection.send(flood)
+        else:
+            over.set()
+        connection.socket.shutdown(1)
+
+    def read_flood(connection):
+        while connection.more():
+            connection.buffer = b""
+
+    def ask(connection):
+        asked = 0
+        while asked < 50 and not over.is_set():
+            assert connection.ask(post(2, 1)).status == 200
+            asked += 1
+        over.set()
+        return asked
+
+    with new_bank.connect() as flooding, new_bank.connect() as other:
+        *_, asked = together([lambda: send_flood(flooding), lambda: read_flood(flooding),
+                              lambda: ask(other)])
+    assert asked == 50

@@ -183,6 +183,18 @@ def test_a_request_that_is_refused_is_not_told_to_continue(bank, status, method,
         assert connection.ask(request(method, target, None, headers)).status == status
 
 
+@pytest.mark.parametrize("status, target", [(404, "/nowhere"), (404, "/clientes/6/extrato"),
+                                            (405, POST), (413, "/clientes/1/extrato")])
+def test_a_head_that_is_refused_has_no_body_also_when_it_expects_100_continue(bank, status, target):
+    length = f"Content-Length: {4097 if status == 413 else 10}"
+    for expect in ([], ["Expect: 100-continue"]):
+        with bank.connect() as connection:
+            headers = ["Connection: close", length, *expect]
+            data = request("HEAD", target, None, headers) + (b"" if expect else b" " * 4097)
+            assert connection.ask(data).status == status
+            assert connection.ended()
+
+
 def test_http_1_0_knows_no_100_continue(bank):
     with bank.connect() as connection:
         data = request("POST", POST, GOOD, ["Expect: 100-continue"], version="1.0")
@@ -253,3 +265,16 @@ def test_at_the_connection_limit_a_new_one_is_answered_503_and_closed(make_bank)
     give_up = time.monotonic() + PATIENCE_S
     while bank.get("/healthz").status != 200:  # The server has to see the close first.
         assert time.monotonic() < give_up, "a closed connection still counts"
+
+
+def test_a_connection_that_was_refused_takes_no_place(make_bank):
+    """Though it is open still: the refused client has not closed its side yet."""
+    bank = make_bank("--max-connections", 1)
+    with bank.connect() as served, bank.connect() as refused, bank.connect() as refused_too:
+        assert served.ask(HEALTH).status == 200
+        assert refused.receive().status == refused_too.receive().status == 503
+        served.socket.shutdown(1)
+        assert served.ended()
+        with bank.connect() as next:
+            assert next.ask(HEALTH).status == 200
+            assert bank.get("/healthz").status == 503

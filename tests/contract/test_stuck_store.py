@@ -1,54 +1,47 @@
 # SPDX-License-Identifier: MIT
 """What clients see while a flush hangs, and after one failed.
 
-`fdatasync wait` holds a commit where it is not yet durable, for as long as a test needs.
+`stuck` holds a commit where it is not yet durable, for as long as a test needs.
 """
 
-import contextlib
 import threading
 
 import pytest
 
-from bank import Connection, is_problem, post, request
+from bank import Connection, is_problem, post, request, stuck
 
 EXTRATO = request("GET", "/clientes/1/extrato")
 
 
-@contextlib.contextmanager
-def stuck(bank, *requests):
-    """Sends the requests, the first alone, to a bank whose flushes hang; yields connections."""
-    with contextlib.ExitStack() as stack:
-        bank.fault("fdatasync wait")
-        connections = []
-        for data in requests:
-            connections.append(stack.enter_context(bank.connect()))
-            connections[-1].send(data)
-            bank.await_fault()
-        yield connections
-        bank.fault()
+# A commit is two flushes: of the pages, and then of the page that makes them count. LMDB writes
+# that one to a descriptor of its own, each write of which is a flush.
+HELD = pytest.mark.parametrize("held", ["fdatasync wait", "dsync_write wait"],
+                               ids=["pages", "meta page"])
 
 
-def test_a_200_is_on_stable_storage_before_its_first_byte_is_written(faulty_bank):
-    with stuck(faulty_bank, post(1, 10)) as [connection]:
+@HELD
+def test_a_200_is_on_stable_storage_before_its_first_byte_is_written(faulty_bank, held):
+    with stuck(faulty_bank, post(1, 10), fault=held) as [connection]:
         assert connection.silent(0.5)
         faulty_bank.fault()
         assert connection.receive().json()["saldo"] == 10
     for count in range(5):  # Each one waits for a flush of its own.
-        with stuck(faulty_bank, post(1, 1)) as [connection]:
+        with stuck(faulty_bank, post(1, 1), fault=held) as [connection]:
             assert connection.silent(0.05)
             faulty_bank.fault()
             assert connection.receive().status == 200
 
 
+@HELD
 @pytest.mark.parametrize("first, hidden", [
     (post(1, 100000, "d"), post(1, 1, "d")),
     (post(1, 2**53 - 1, "c"), post(1, 1, "c")),
     (post(1, 10, key="k"), post(1, 10, key="k")),
     (post(1, 10, key="k"), post(1, 11, key="k"))],
     ids=["limit", "greatest balance", "repeat", "key used again"])
-def test_no_reply_reveals_a_state_that_a_power_cut_could_undo(faulty_bank, first, hidden):
+def test_no_reply_reveals_a_state_that_a_power_cut_could_undo(faulty_bank, first, hidden, held):
     """The second answer depends on the first transaction, so it waits for its flush."""
-    with stuck(faulty_bank, first, hidden) as [one, two]:
+    with stuck(faulty_bank, first, hidden, fault=held) as [one, two]:
         extrato = faulty_bank.extrato(1)
         assert extrato["saldo"]["total"] == 0 and extrato["ultimas_transacoes"] == []
         assert one.silent() and two.silent()
@@ -59,9 +52,10 @@ def test_no_reply_reveals_a_state_that_a_power_cut_could_undo(faulty_bank, first
     assert faulty_bank.balance(1) == answer.json()["saldo"]
 
 
-def test_an_extrato_waits_for_no_commit(faulty_bank):
+@HELD
+def test_an_extrato_waits_for_no_commit(faulty_bank, held):
     faulty_bank.post(1, 5)
-    with stuck(faulty_bank, post(1, 10), post(2, 10)) as [one, two]:
+    with stuck(faulty_bank, post(1, 10), post(2, 10), fault=held) as [one, two]:
         for _ in range(100):
             assert faulty_bank.balance(1) == 5
         assert faulty_bank.get("/healthz").status == 200
@@ -140,11 +134,12 @@ def test_a_client_that_leaves_before_its_answer_harms_nobody(faulty_bank):
 # ---- a flush that fails
 
 
-@pytest.fixture
-def failed(faulty_bank):
+@pytest.fixture(params=["fdatasync error EIO", "dsync_write error EIO", "dsync_write error ENOSPC"],
+                ids=["pages", "meta page", "no room for it"])
+def failed(faulty_bank, request):
     """A bank one of whose flushes failed, though the disk works again."""
     assert faulty_bank.post(1, 5, "c", "antes", key="before").status == 200
-    faulty_bank.fault("fdatasync error EIO")
+    faulty_bank.fault(request.param)
     faulty_bank.failure = faulty_bank.post(1, 10, "c", "durante", key="k")
     faulty_bank.fault()
     return faulty_bank

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from bank import Bank, chunked, is_problem, post, request, together, transaction
+from bank import Bank, chunked, is_problem, post, request, stuck, together, transaction
 
 EARLY_S, LATE_S = 0.3, 40
 POST = "/clientes/1/transacoes"
@@ -109,3 +109,21 @@ def test_an_answer_that_takes_over_10_s_is_504_and_resultado_desconhecido_withou
             assert first.ask(post(1, 10, key="k")).status == 200
             assert second.ask(post(1, 100, key="l")).status == 200
         assert bank.balance(1) == 111
+
+
+@pytest.mark.background
+def test_the_health_check_is_503_while_a_flush_hangs_for_over_10_s():
+    def await_health(bank, status):
+        give_up = time.monotonic() + LATE_S
+        while bank.get("/healthz").status != status:
+            assert time.monotonic() < give_up, f"it never gets {status}"
+            time.sleep(0.1)
+
+    with tempfile.TemporaryDirectory() as folder, Bank(f"{folder}/data", faults=True) as bank:
+        began = time.monotonic()
+        with stuck(bank, post(1, 10)) as [connection]:
+            await_health(bank, 503)
+            assert time.monotonic() - began > 10 - EARLY_S
+            assert connection.receive().status == 504
+        await_health(bank, 200)
+        assert bank.balance(1) == 10

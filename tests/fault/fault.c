@@ -8,7 +8,9 @@
  *                fdatasync error EIO        fails with that errno
  *                fdatasync sleep_ms 12000   takes that much longer, then works
  *                fdatasync wait             hangs until the line is gone, then works
- *                clock_gettime add_s 90000  CLOCK_REALTIME is that far ahead
+ *                dsync_write error EIO      any of the writing calls, on a descriptor that flushes
+ *                                           what it writes (O_DSYNC): done, but not flushed yet
+ *                clock_gettime add_s 90000  CLOCK_REALTIME, and no other, is that far ahead
  * Invariant  Without the variable, the file, or a line for it, a call does what it always does.
  *            Files only: sockets, pipes, event descriptors and stderr never fail.
  * Ownership  Nothing is kept between calls.
@@ -128,16 +130,26 @@ int fsync(int fd)
     return (int)(error != 0 ? fail(error) : syscall(SYS_fsync, fd));
 }
 
+/* A write with O_DSYNC is a write and a flush: the page cache has it when the flush goes wrong. */
+static long flush_written(int fd, long written)
+{
+    if (written < 0 || (syscall(SYS_fcntl, fd, F_GETFL) & O_DSYNC) == 0)
+        return written;
+    int error = meet_fault("dsync_write", fd);
+    return error != 0 ? fail(error) : written;
+}
+
 ssize_t write(int fd, const void *bytes, size_t length)
 {
     int error = meet_fault("write", fd);
-    return error != 0 ? fail(error) : syscall(SYS_write, fd, bytes, length);
+    return error != 0 ? fail(error) : flush_written(fd, syscall(SYS_write, fd, bytes, length));
 }
 
 ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset)
 {
     int error = meet_fault("pwrite", fd);
-    return error != 0 ? fail(error) : syscall(SYS_pwrite64, fd, bytes, length, offset);
+    return error != 0 ? fail(error)
+                      : flush_written(fd, syscall(SYS_pwrite64, fd, bytes, length, offset));
 }
 
 ssize_t pwrite64(int fd, const void *bytes, size_t length, off64_t offset)
@@ -148,7 +160,8 @@ ssize_t pwrite64(int fd, const void *bytes, size_t length, off64_t offset)
 ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset)
 {
     int error = meet_fault("pwritev", fd);
-    return error != 0 ? fail(error) : syscall(SYS_pwritev, fd, parts, count, offset, 0);
+    return error != 0 ? fail(error)
+                      : flush_written(fd, syscall(SYS_pwritev, fd, parts, count, offset, 0));
 }
 
 ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset)
@@ -159,7 +172,7 @@ ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset)
 ssize_t writev(int fd, const struct iovec *parts, int count)
 {
     int error = meet_fault("writev", fd);
-    return error != 0 ? fail(error) : syscall(SYS_writev, fd, parts, count);
+    return error != 0 ? fail(error) : flush_written(fd, syscall(SYS_writev, fd, parts, count));
 }
 
 int fallocate(int fd, int mode, off_t offset, off_t length)

@@ -3,6 +3,7 @@
 
 import re
 import socket
+import threading
 
 import pytest
 
@@ -60,6 +61,30 @@ def test_a_wrong_environment_variable_is_named_and_exit_2(tmp_path, name, value)
     done = crebito("serve", environment={name: value})
     assert done.returncode == 2 and name in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["serve", "status"])
+@pytest.mark.parametrize("value", [",", " ", " , ,", "nonsense", ",nonsense"])
+def test_a_variable_without_a_valid_address_is_named_and_exit_2(tmp_path, command, value):
+    done = crebito(command, environment={"CREBITO_LISTEN": value})
+    assert done.returncode == 2 and "CREBITO_LISTEN" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_message_begins_with_the_command(tmp_path):
+    for command in ("serve", "init", "status"):
+        for wrong in (["--frobnicate"], ["--database"]):
+            assert crebito(command, *wrong).stderr.startswith(f"crebito {command}: ")
+
+
+def test_the_password_in_a_url_is_never_printed(tmp_path):
+    url = "postgres://bank:hunter2@db.example/bank"
+    for command in ("serve", "init", "status"):
+        for done in (crebito(command, environment={"DATABASE_URL": url}),
+                     crebito(command, environment={"CREBITO_DATABASE": url}),
+                     crebito(command, "--database", url)):
+            assert done.returncode == 2 and "postgres" in done.stderr
+            assert "hunter2" not in done.stdout + done.stderr
 
 
 def test_help_mentions_every_option_and_its_environment_variable():
@@ -158,6 +183,34 @@ def test_status_is_1_when_the_bank_cannot_serve(faulty_bank):
     assert faulty_bank.post(1).status == 504
     faulty_bank.fault()
     assert status(faulty_bank).returncode == 1
+
+
+@pytest.mark.parametrize("size", ["1MiB", "3GiB"])
+def test_status_shows_the_map_size_that_the_server_was_started_with(make_bank, size):
+    done = status(make_bank("--map-size", size))
+    shown = re.search(r"used of (\d+) MiB", done.stdout)
+    assert int(shown[1]) == {"1MiB": 1, "3GiB": 3 << 10}[size], done
+
+
+def test_status_of_a_bank_that_is_busy_is_0(make_bank):
+    """It looks at a store that is being written to, beside its owner and without a lock."""
+    bank, over = make_bank("--durability", "none"), threading.Event()
+
+    def write(client):
+        with bank.connect() as connection:
+            while not over.is_set():
+                connection.ask_all([post(client, 1)] * 20)
+
+    def look():
+        try:
+            return [status(bank) for _ in range(100)]
+        finally:
+            over.set()
+
+    *_, looks = together([*[lambda client=client: write(client) for client in (1, 2, 3)], look])
+    assert {done.returncode for done in looks} == {0}, [done for done in looks if done.returncode]
+    entries = [int(re.search(r"entries +(\d+)", done.stdout)[1]) for done in looks]
+    assert entries == sorted(entries) and entries[0] < entries[-1]
 
 
 def test_status_of_a_missing_store_fails_and_makes_none(tmp_path):

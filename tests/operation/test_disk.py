@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: MIT
 """Disks that are full, read-only or damaged: a clear error, never a crash or a false 200."""
 
+import contextlib
 import os
 import random
 import resource
+import shutil
 import subprocess
 
 import pytest
 
-from bank import BINARY, clean_environment, crebito, is_problem, post, together
+from bank import (BINARY, LIMITS, clean_environment, crebito, is_problem, post, request, stuck,
+                  together)
 
 
 def serve(folder, *more, **settings):
@@ -41,12 +44,30 @@ def fill(bank):
     return taken
 
 
+# What a full store still has an answer for. The first is booked before it gets full.
+BOOKED = post(2, 5, "c", "antes", key="antes")
+JUDGED = {
+    "repeat": (BOOKED, lambda answer: answer.header("Idempotency-Replayed") == "true"
+               and answer.json() == {"limite": LIMITS[2], "saldo": 5}),
+    "key used again": (post(2, 6, "c", "antes", key="antes"),
+                       lambda answer: is_problem(answer, 422, "chave-reutilizada")),
+    "limit": (post(5, LIMITS[5] + 1, "d", key="l"),
+              lambda answer: is_problem(answer, 422, "limite-excedido")),
+    "greatest balance": (post(2, 2**53 - 1),
+                         lambda answer: is_problem(answer, 422, "saldo-maximo")),
+    "client": (post(6), lambda answer: is_problem(answer, 404, "cliente-desconhecido")),
+    "field": (post(1, 0), lambda answer: is_problem(answer, 422, "campo-invalido")),
+    "extrato": (request("GET", "/clientes/2/extrato"),
+                lambda answer: answer.json()["saldo"]["total"] == 5),
+}
+REFUSED = {"credit": (post(1, 1, key="k"), is_full), "debit": (post(5, 1, "d"), is_full)}
+
+
 def serves_all_but_entries(bank, balance):
     for _ in range(3):
-        assert is_full(bank.post(1, 1, key="k"))
-        assert is_full(bank.post(5, 1, "d"))
-    assert bank.balance(1) == balance
-    assert bank.post(1, 0).status == 422 and bank.post(6).status == 404
+        for data, is_right in [*JUDGED.values(), *REFUSED.values()]:
+            assert is_right(bank.ask(data))
+    assert bank.balance(1) == balance and bank.balance(5) == 0
     return True
 
 
@@ -69,26 +90,85 @@ FULL = ["fallocate error ENOSPC", "pwrite error ENOSPC", "writev error ENOSPC",
                          ids=["no room", "no writes", "quota"])
 def test_a_disk_that_fills_up_while_it_runs_is_503_until_there_is_room(faulty_bank, faults):
     faulty_bank.post(1, 5)
+    faulty_bank.ask(BOOKED)
     faulty_bank.fault(*faults)
     assert serves_all_but_entries(faulty_bank, 5)
     faulty_bank.fault()
     assert goes_on(faulty_bank, 5)
 
 
-def test_a_disk_that_was_full_at_the_start_is_503_until_there_is_room(faulty_bank):
+@pytest.mark.parametrize("faults", [FULL[:1], FULL[:2]], ids=["no room", "no room, no writes"])
+def test_a_disk_that_was_full_at_the_start_is_503_until_there_is_room(faulty_bank, faults):
     """The store is there already: what it holds can be read."""
     faulty_bank.post(1, 5)
+    faulty_bank.ask(BOOKED)
     faulty_bank.stop()
-    faulty_bank.fault("fallocate error ENOSPC")
+    faulty_bank.fault(*faults)
     faulty_bank.start()
     assert serves_all_but_entries(faulty_bank, 5)
     faulty_bank.fault()
     assert goes_on(faulty_bank, 5)
 
 
+def of_one_batch(bank, cases, faults=()):
+    """Asks them all while another's commit hangs, then lets that end; returns the answers.
+
+    What hangs is the commit's last write, so that the faults are the batch's alone.
+    """
+    with stuck(bank, post(3, 1), *cases, fault="dsync_write wait") as [first, *connections]:
+        assert connections[-1].silent(0.2)
+        bank.fault(*faults)
+        assert first.receive().status == 200
+        return [connection.receive() for connection in connections]
+
+
+@pytest.mark.parametrize("faults", [FULL, FULL[1:]], ids=["no room", "no writes"])
+def test_a_repeat_a_key_used_again_and_a_broken_limit_are_told_so_also_when_the_store_is_full(
+        faulty_bank, faults):
+    """Whoever is in one batch with them."""
+    faulty_bank.ask(BOOKED)
+    waiting = {name: case for name, case in {**JUDGED, **REFUSED}.items()
+               if name not in ("client", "field", "extrato")}
+    requests = [data for data, _ in waiting.values()]
+    answers = of_one_batch(faulty_bank, requests, faults)
+    for (_, is_right), answer in zip(waiting.values(), answers):
+        assert is_right(answer)
+    faulty_bank.fault()
+    assert goes_on(faulty_bank, 0)
+
+
+def bursts(bank):
+    """Sends 200 transactions at once, again and again until none is taken; yields how many were."""
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(bank.connect()) for _ in range(200)]
+        taken = len(connections)
+        for burst in range(1000):
+            for number, connection in enumerate(connections):
+                connection.send(post(1, 1, "c", "😀" * 10, key=f"{burst}-{number:060}"))
+            answers = [connection.receive() for connection in connections]
+            assert all(answer.status == 200 or is_full(answer) for answer in answers)
+            taken = sum(answer.status == 200 for answer in answers)
+            yield taken
+            if taken == 0:
+                return
+    raise AssertionError("it never gets full")
+
+
+def test_bursts_are_booked_while_there_is_room_for_some_of_them(make_bank):
+    """A burst is reserved more room than it takes; where that much is not left, its parts are."""
+    bank = make_bank(prefix=["prlimit", f"--fsize={2 << 20}:unlimited"])
+    before = len(bank.log.splitlines())
+    taken = list(bursts(bank))
+    assert taken[:4] == [200] * 4 and sum(taken) > 1500, taken
+    assert bank.balance(1) == sum(taken)
+    lines = bank.log.splitlines()[before:]
+    assert 1 <= len(lines) <= 6, lines
+
+
 def test_a_file_that_may_not_grow_is_503_until_it_may(make_bank):
     """The limit of the process on file sizes, which also sends it a signal."""
     bank = make_bank(prefix=["prlimit", "--fsize=1048576:unlimited"])
+    bank.ask(BOOKED)
     taken = fill(bank)
     assert taken > 100
     assert serves_all_but_entries(bank, taken)
@@ -100,6 +180,7 @@ def test_a_file_that_may_not_grow_is_503_until_it_may(make_bank):
 
 def test_a_full_map_is_503_and_a_restart_with_a_larger_one_goes_on(make_bank):
     bank = make_bank("--map-size", "1MiB")
+    bank.ask(BOOKED)
     taken = fill(bank)
     assert taken > 100
     assert serves_all_but_entries(bank, taken)
@@ -111,6 +192,31 @@ def test_a_full_map_is_503_and_a_restart_with_a_larger_one_goes_on(make_bank):
     again = bank.post(1, 1, "c", "😀" * 10, key=f"0-{0:060}")
     assert again.header("Idempotency-Replayed") == "true"
     assert goes_on(bank, taken)
+
+
+def test_of_a_batch_that_the_map_has_no_room_for_as_many_are_booked_as_fit(make_bank):
+    """Each is told its own end, and a retry of each is answered accordingly."""
+    bank = make_bank("--map-size", "1MiB", faults=True)
+    bank.ask(BOOKED)
+    total = sum(taken for _, taken in zip(range(10), bursts(bank)))
+    for batch in range(100):
+        requests = [post(1, 1, "c", "😀" * 10, key=f"b{batch}-{number:060}")
+                    for number in range(100)]
+        answers = of_one_batch(bank, requests)
+        statuses = {answer.status for answer in answers}
+        total += sum(answer.status == 200 for answer in answers)
+        if statuses != {200}:
+            break
+    assert statuses == {200, 503}, "a batch was refused as a whole, or it never gets full"
+    assert bank.balance(1) == total
+    for data, answer in zip(requests, answers):
+        again = bank.ask(data)
+        replayed = again.header("Idempotency-Replayed") == "true"
+        assert replayed == (answer.status == 200) and (again.status == 200 or is_full(again))
+        total += again.status == 200 and not replayed  # Alone it may fit.
+    for data, is_right in JUDGED.values():
+        assert is_right(bank.ask(data))
+    assert bank.restart().balance(1) == total
 
 
 def test_a_disk_that_is_full_at_the_start_is_a_clear_message_and_exit_1(tmp_path):
@@ -137,6 +243,19 @@ def test_a_disk_that_fails_at_the_start_leaves_no_half_store(make_bank, tmp_path
         assert not (bank.folder / "data.mdb").exists()
     bank.fault()
     assert bank.start().post(1, 1).json()["saldo"] == 1
+
+
+@pytest.mark.parametrize("delete", [shutil.rmtree, lambda folder: (folder / "data.mdb").unlink()],
+                         ids=["folder", "file"])
+def test_a_store_that_is_deleted_while_it_is_served_is_503(new_bank, delete):
+    """What is written to it now is lost with the process: no 200 may say otherwise."""
+    new_bank.post(1, 5, key="k")
+    delete(new_bank.folder)
+    for _ in range(2):
+        assert is_problem(new_bank.post(1, 1), 503, "indisponivel")
+        assert new_bank.get("/healthz").status == 503
+    assert new_bank.post(6).status == 404 and new_bank.post(1, 0).status == 422
+    assert "level=error" in new_bank.log and "deleted" in new_bank.log
 
 
 # ---- read-only
@@ -184,6 +303,7 @@ def noise(size):
 
 
 DAMAGE = {
+    "nothing": lambda data: b"",
     "one byte": lambda data: data[:1],
     "100 bytes": lambda data: data[:100],
     "one page": lambda data: data[:4096],

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Starting, stopping, and whose folder it is."""
 
+import contextlib
 import os
 import random
+import re
 import signal
 import socket
 import struct
@@ -11,7 +13,7 @@ import time
 
 import pytest
 
-from bank import Closed, crebito, post, request, together
+from bank import Closed, crebito, is_problem, post, request, stuck, together
 
 HEALTH = request("GET", "/healthz")
 
@@ -125,16 +127,25 @@ def test_a_store_of_a_newer_layout_is_refused_with_a_clear_message(new_bank):
 # ---- stopping
 
 
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
-def test_an_idle_bank_stops_at_once_with_exit_0(new_bank, sign):
-    idle = [new_bank.connect() for _ in range(3)]
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_an_idle_bank_stops_at_once_with_exit_0(make_bank, sign):
+    bank = make_bank(prefix=["env", "--default-signal"])  # Whatever the tests run under.
+    idle = [bank.connect() for _ in range(3)]
     assert idle[0].ask(HEALTH).status == 200
     began = time.monotonic()
-    new_bank.process.send_signal(sign)
+    bank.process.send_signal(sign)
     for connection in idle:
         assert connection.ended()
-    assert new_bank.wait() == 0
+    assert bank.wait() == 0
     assert time.monotonic() - began < 10
+
+
+def test_a_bank_under_nohup_is_left_running(make_bank):
+    bank = make_bank(prefix=["nohup"])
+    bank.process.send_signal(signal.SIGHUP)
+    with bank.connect() as connection:
+        assert connection.ask(post(1, 5)).header("Connection") is None
+        assert connection.silent(0.5) and connection.ask(post(1, 5)).json()["saldo"] == 10
 
 
 def test_requests_in_flight_are_answered_before_the_server_stops(faulty_bank):
@@ -168,6 +179,35 @@ def test_a_request_half_sent_when_the_server_is_told_to_stop_is_still_served(new
         assert answer.json()["saldo"] == 5 and answer.header("Connection") == "close"
         assert connection.ended()
     assert new_bank.wait() == 0
+
+
+def test_who_connected_before_the_server_is_told_to_stop_is_answered(new_bank):
+    """It is stopped meanwhile: their requests are there when it goes on, and so is the signal."""
+    new_bank.process.send_signal(signal.SIGSTOP)
+    connections = [new_bank.connect().send(post(1, 1)) for _ in range(20)]
+    new_bank.process.send_signal(signal.SIGTERM)
+    new_bank.process.send_signal(signal.SIGCONT)
+    for connection in connections:
+        answer = connection.receive()
+        assert answer.status == 200 and answer.header("Connection") == "close"
+        assert connection.ended()
+        connection.socket.close()
+    assert new_bank.wait() == 0
+    assert new_bank.start().balance(1) == 20
+
+
+def test_what_waits_for_the_disk_when_the_server_must_stop_at_once_is_504(faulty_bank):
+    """Told to stop a second time it waits for no flush, yet leaves nobody without an answer."""
+    with stuck(faulty_bank, post(1, 1), post(1, 10)) as connections:
+        for _ in range(2):
+            faulty_bank.process.send_signal(signal.SIGTERM)
+            time.sleep(0.1)  # Two signals at once may arrive as one.
+        for connection in connections:
+            answer = connection.receive()
+            assert is_problem(answer, 504, "resultado-desconhecido")
+            assert answer.header("Connection") == "close" and connection.ended()
+    assert faulty_bank.wait() == 0
+    assert faulty_bank.start().balance(1) in (0, 1, 10, 11)
 
 
 def test_a_bank_that_stops_takes_no_new_connections(faulty_bank):
@@ -252,3 +292,26 @@ def test_a_server_without_standard_streams_serves(make_bank):
     bank = make_bank(prefix=["sh", "-c", 'exec "$@" <&- >&-', "sh"])
     assert bank.post(1, 5).json()["saldo"] == 5
     assert os.path.exists(f"/proc/{bank.process.pid}")
+
+
+# ---- too few descriptors
+
+
+@pytest.mark.parametrize("files", [8, 16, 33])
+def test_too_low_a_limit_on_open_files_is_a_clear_message_and_exit_1(tmp_path, files):
+    done = serve(tmp_path / "data", prefix=["prlimit", f"--nofile={files}"])
+    assert done.returncode == 1 and "ulimit -n" in done.stderr, done
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("files", [34, 40, 80, 200])
+def test_as_many_connections_are_served_as_the_limit_on_open_files_allows(make_bank, files):
+    bank = make_bank(prefix=["prlimit", f"--nofile={files}"])
+    fitting = int(re.search(r"max_connections=(\d+)", bank.log)[1])
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(bank.connect()) for _ in range(files)]
+        for connection in connections[:fitting]:
+            assert connection.ask(post(1, 1)).status == 200
+        for connection in connections[fitting:fitting + 1]:
+            assert connection.receive().status == 503
+    assert bank.restart().balance(1) == fitting

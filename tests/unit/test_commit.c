@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ledger_fixture.h"
@@ -86,6 +87,20 @@ static void a_batch_is_booked_and_seen(void **state)
     assert_int_equal(view_statement(&view, &statement, 1), OUTCOME_OK);
     assert_int_equal(statement.account.balance_cents, -10);
     assert_int_equal(ledger_audited().entries, 1);
+    MDB_envinfo info;
+    assert_int_equal(mdb_env_info(ledger.environment.env, &info), MDB_SUCCESS);
+    assert_int_equal(atomic_load(&view.committed_txn), info.me_last_txnid);
+}
+
+static void a_map_that_was_full_is_so_until_something_is_committed(void **state)
+{
+    (void)state;
+    commit.map_full = true;
+    assert_int_equal(run_one((struct op){.kind = OP_HEALTH}), OUTCOME_NO_SPACE);
+    assert_int_equal(run_one(entry_op(1, D, 1000000, NULL)), OUTCOME_LIMIT_EXCEEDED);
+    assert_int_equal(run_one((struct op){.kind = OP_HEALTH}), OUTCOME_NO_SPACE);
+    assert_int_equal(run_one(entry_op(1, D, 1, NULL)), OUTCOME_OK);
+    assert_int_equal(run_one((struct op){.kind = OP_HEALTH}), OUTCOME_OK);
 }
 
 /* The file may not grow, and all of it is used: every commit finds the disk full. */
@@ -164,6 +179,8 @@ static void setting_the_clock_forward_forgets_no_key(void **state)
     assert_int_equal(run_one(entry_op(2, C, 1, NULL)), OUTCOME_OK);
     assert_int_equal(ledger_audited().keys, 1);
     commit.opened_us += 3 * DAY_US;
+    const struct timespec a_while = {0, 5000000}; /* that clock counts in ms */
+    nanosleep(&a_while, NULL);
     assert_int_equal(run_one(entry_op(2, C, 1, NULL)), OUTCOME_OK);
     assert_int_equal(ledger_audited().keys, 0);
 }
@@ -200,6 +217,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_batch_is_booked_and_seen),
+        TEST(a_map_that_was_full_is_so_until_something_is_committed),
         TEST(with_a_full_disk_only_what_would_be_booked_finds_no_room),
         TEST(after_a_commit_that_failed_on_the_way_nothing_is_certain_and_nothing_is_taken),
         TEST(setting_the_clock_forward_forgets_no_key),

@@ -310,7 +310,7 @@ static void a_full_map_is_no_space_whatever_its_size_and_the_state_stays(void **
     const char *log = capture_end();
     if (wrong)
         FAIL("%s; %s; the log: %s", wrong, client.error, shown(log, strlen(log)));
-    assert_non_null(strstr(log, "the store is full"));
+    assert_non_null(strstr(log, "the store has no room"));
     assert_null(strstr(log, "the store is down"));
 }
 

@@ -55,7 +55,7 @@ static void a_store_without_room_says_so_once_and_goes_on_after_a_quiet_second(v
     assert_int_equal(full, SERVING_FULL);
     assert_int_equal(soon, SERVING_FULL); /* at the brink it would be said at every other entry */
     assert_int_equal(later, SERVING);
-    assert_int_equal(lines("the store is full"), 1);
+    assert_int_equal(lines("the store has no room"), 1);
     assert_int_equal(lines("reason=\"no room at all\""), 1);
     assert_int_equal(lines("takes entries again"), 1);
     assert_int_equal(lines("store=some/where"), 2);

@@ -28,7 +28,7 @@ void serving_no_room(struct serving *serving, const char *reason)
     atomic_store(&serving->refused_ms, serving_clock_ms());
     enum serving_state before = SERVING;
     if (atomic_compare_exchange_strong(&serving->state, &before, SERVING_FULL))
-        log_line(LOG_ERROR, "the store is full: entries are refused, statements are served",
+        log_line(LOG_ERROR, "the store has no room: entries are refused, statements are served",
                  "store", serving->path, "reason", reason, NULL);
 }
 
