@@ -71,9 +71,14 @@ static int bind_unix(struct listener *listener, const struct address *address, u
     mode_t before = umask(0777);
     int result = bind(fd, (const struct sockaddr *)&address->storage, address->bytes);
     umask(before);
-    if (result != 0 || chmod(address_path(address), socket_mode) != 0)
+    if (result != 0)
         return -errno;
-    return remember_file(listener, address_path(address));
+    result = chmod(address_path(address), socket_mode) == 0 ? 0 : -errno;
+    if (result == 0)
+        result = remember_file(listener, address_path(address));
+    if (result != 0)
+        (void)unlink(address_path(address));
+    return result;
 }
 
 static int open_unix(struct listener *listener, uv_loop_t *loop, const struct address *address,

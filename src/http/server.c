@@ -131,7 +131,7 @@ static void peer_close(struct peer *peer)
     uv_close(&peer->handle, on_closed);
 }
 
-/* libuv reads the clock once a turn. */
+/* libuv reads the clock when it has waited, not at each call. */
 static void tell_time(struct server *server)
 {
     server->service.now_ms = uv_now(&server->loop);
@@ -148,8 +148,8 @@ static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
     *ret = uv_buf_init(room, (unsigned)bytes);
 }
 
-/* One buffer a turn is a connection's share. libuv would read on from one that never stops
- * sending, and let all others wait. */
+/* One buffer a turn is a connection's share. libuv would read up to 32 of them from one
+ * that never stops sending, and let all others wait. */
 static void rest(struct peer *peer)
 {
     if (peer->resting || peer->closing)

@@ -40,7 +40,8 @@ void server_free(struct server *server); /* close the store first: it may still 
 /* For store_options.wake: `server` is the context. */
 void server_wake(void *server);
 
-/* Listens, serves until a signal, drains. True: drained; false: could not listen. */
+/* Listens, serves until a signal, drains. True: drained; false: could not listen, or not watch for
+ * signals. */
 MUST_CHECK bool server_run(struct server *server, struct store *store, char *error,
                            size_t error_size);
 

@@ -335,3 +335,19 @@ def test_a_damaged_store_is_a_clear_message_and_exit_1(new_bank, damage):
         assert path.read_bytes() == damaged, "it wrote to what it cannot read"
     done = crebito("status", "--database", f"lmdb:{new_bank.folder}", "--listen", "127.0.0.1:1")
     assert done.returncode == 2 and str(new_bank.folder) in done.stderr, done
+
+
+def test_a_damaged_page_of_old_keys_refuses_no_entry(new_bank):
+    """Each start looks for keys to clear; that a page of theirs is gone is no client's business."""
+    assert new_bank.post(1, 5, key="needle-of-this-test").status == 200
+    new_bank.stop()
+    path, size = new_bank.folder / "data.mdb", os.sysconf("SC_PAGE_SIZE")
+    data = path.read_bytes()
+    pages = [data[at:at + size] for at in range(0, len(data), size)]
+    path.write_bytes(b"".join(bytes(len(page)) if b"needle-of-this-test" in page else page
+                              for page in pages))
+    new_bank.start()
+    for client in (1, 2, 3):
+        assert new_bank.post(client, 5).status == 200
+    assert new_bank.balance(1) == 10
+    assert new_bank.log.count("old keys are no longer cleared") == 1

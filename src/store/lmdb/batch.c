@@ -288,8 +288,11 @@ int batch_apply(struct batch *batch, MDB_txn *txn, struct op **ops, uint32_t cou
             result = apply_entry(batch, txn, ops[i]);
     if (result == MDB_SUCCESS && batch_changed(batch))
         result = write_accounts(batch, txn);
-    if (result == MDB_SUCCESS && batch_changed(batch))
+    if (result == MDB_SUCCESS && batch_changed(batch) && !batch->expiry_damaged) {
         result = expire_keys(batch, txn, key_now_us, count + EXPIRED_PER_BATCH);
+        /* The transaction is lost, but not the entries: without this they can be booked. */
+        batch->expiry_damaged = result < 0 && result != MDB_MAP_FULL && result != MDB_TXN_FULL;
+    }
     return result;
 }
 

@@ -41,6 +41,7 @@ struct batch {
     /* Where the ledger ends. */
     uint64_t last_sequence;
     int64_t last_time_us;
+    bool expiry_damaged;        /* a page of it cannot be read: no key is cleared any more */
     int64_t oldest_key_time_us; /* no key is older: INT64_MIN if not known, INT64_MAX if none */
 
     /* As they were before this batch, for batch_undo(). */

@@ -197,7 +197,7 @@ static enum outcome judge_alone(struct commit *commit, struct op *op, int reason
         serving_no_room(commit->serving, "the map is full: restart with a larger --map-size");
         return OUTCOME_NO_SPACE; /* it got as far as being booked */
     }
-    if (reason < 0) { /* a page of LMDB's that this op needs is wrong */
+    if (reason < 0) { /* a page of LMDB's that is on this op's way is wrong */
         serving_damage(commit->serving, op->client);
         return OUTCOME_CORRUPT;
     }
@@ -212,13 +212,26 @@ static bool file_is_gone(const struct commit *commit)
     return fstat(commit->space.fd, &status) == 0 && status.st_nlink == 0;
 }
 
+/* Clearing old keys met a damaged page. That decides no entry's fate: book without clearing. */
+static bool book_without_clearing(const struct commit *commit, bool damaged_before)
+{
+    if (damaged_before || !commit->batch.expiry_damaged)
+        return false;
+    log_line(LOG_ERROR, "a page of the keys is damaged: old keys are no longer cleared", "store",
+             commit->serving->path, NULL);
+    return true;
+}
+
 static void commit_some(struct commit *commit, struct op **ops, uint32_t count)
 {
     int reason = 0;
+    bool damaged_before = commit->batch.expiry_damaged;
     if (serving_state(commit->serving) == SERVING_DOWN)
         answer_all(ops, count, OUTCOME_DOWN);
     else if (attempt(commit, ops, count, &reason) == ATTEMPT_DONE)
         return;
+    else if (book_without_clearing(commit, damaged_before))
+        commit_some(commit, ops, count);
     else if (reason == MDB_PANIC) /* LMDB's own latch */
         answer_all(ops, count, give_up(commit, reason, OUTCOME_DOWN));
     else if (reason == ENOMEM)

@@ -6,7 +6,8 @@
  *            known. docs/decisions/0005-when-the-disk-fails.md has the table.
  * Invariant  OUTCOME_OK on an entry: both of LMDB's flushes are done (unless the environment was
  *            opened without them). Anything but OUTCOME_UNKNOWN: the op's end is certain. A batch
- *            that fails without a trace is halved until each op is judged by itself, so that one
+ *            that fails without a trace is halved until each op is judged by itself (but for want
+ *            of memory, and after LMDB's own latch), so that one
  *            op's misfortune is not another's.
  * Ownership  Borrows the environment, the view and the state.
  * Threads    The committer's; commit_stuck() is for any.

@@ -165,7 +165,7 @@ free_store:
 /* --- looking on ----------------------------------------------------------------------------- */
 
 /* Beside an owner, without a lock: nothing keeps the pages under this snapshot from being used
- * again once two more commits have begun, and the counts stand on such pages. */
+ * again once the third commit after it has begun, and the counts stand on such pages. */
 static bool undisturbed(const struct environment *environment, size_t txn_id)
 {
     MDB_envinfo info;

@@ -57,6 +57,6 @@ void serving_damage(struct serving *serving, uint32_t client)
         return;
     atomic_store(&serving->damage_told_ms, now_ms);
     snprintf(text, sizeof text, "%u", client);
-    log_line(LOG_ERROR, "a record is damaged: its account is refused", "store", serving->path,
-             "client", text, NULL);
+    log_line(LOG_ERROR, "what the store holds is damaged: an entry or a statement is refused",
+             "store", serving->path, "client", text, NULL);
 }
