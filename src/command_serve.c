@@ -16,7 +16,6 @@
 enum {
     ERROR_BYTES_MAX = 512,
     OTHER_DESCRIPTORS = 32, /* the store's files, the event loop's own, listeners */
-    REFUSED_MAX = 64,       /* connections past the limit that are being told so */
 };
 
 static_assert((int)LISTEN_MAX == (int)SERVER_LISTENERS_MAX, "options are copied one to one");
@@ -29,7 +28,7 @@ static uint32_t fit_connections(uint32_t wanted)
     char text[16];
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return wanted;
-    rlim_t needed = (rlim_t)wanted + REFUSED_MAX + OTHER_DESCRIPTORS;
+    rlim_t needed = (rlim_t)wanted + SERVER_REFUSALS_MAX + OTHER_DESCRIPTORS;
     if (limit.rlim_cur < needed) {
         limit.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : needed;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
@@ -40,7 +39,7 @@ static uint32_t fit_connections(uint32_t wanted)
     if (limit.rlim_cur <= OTHER_DESCRIPTORS + 1)
         return 0;
     uint32_t left = (uint32_t)limit.rlim_cur - OTHER_DESCRIPTORS;
-    uint32_t fitting = left > 2 * REFUSED_MAX ? left - REFUSED_MAX : left / 2;
+    uint32_t fitting = left > 2 * SERVER_REFUSALS_MAX ? left - SERVER_REFUSALS_MAX : left / 2;
     snprintf(text, sizeof text, "%u", fitting);
     log_line(LOG_WARN, "fewer connections than asked for: the limit on open files is low",
              "max_connections", text, NULL);

@@ -19,8 +19,6 @@
 #include "http/listener.h"
 #include "ops/log.h"
 
-enum { REFUSALS_MAX = 64 }; /* connections past the limit that are being told so */
-
 /* A connection and its socket. */
 struct peer {
     union {
@@ -444,7 +442,7 @@ bool server_create(struct server **ret_server, const struct server_options *opti
     if (!server)
         goto no_memory;
     server->options = *options;
-    server->peers_size = options->connections_max + REFUSALS_MAX;
+    server->peers_size = options->connections_max + SERVER_REFUSALS_MAX;
     server->peers = calloc(server->peers_size, sizeof *server->peers);
     if (!server->peers)
         goto free_server;

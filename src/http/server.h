@@ -21,7 +21,10 @@
 #include "must_check.h"
 #include "store/store.h"
 
-enum { SERVER_LISTENERS_MAX = 8 };
+enum {
+    SERVER_LISTENERS_MAX = 8,
+    SERVER_REFUSALS_MAX = 64, /* connections past the limit that are being told so */
+};
 
 struct server;
 

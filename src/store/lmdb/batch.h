@@ -10,7 +10,7 @@
  * Threads    The committer's.
  * Errors     An outcome for what concerns one op (no client, limit, a record that is wrong); an
  *            LMDB or errno code for what concerns the transaction, which the caller must abort.
- * Not here   Beginning, flushing, giving up: lmdb_store.c.
+ * Not here   Beginning, flushing, giving up: commit.c.
  */
 #ifndef CREBITO_STORE_LMDB_BATCH_H
 #define CREBITO_STORE_LMDB_BATCH_H
@@ -57,7 +57,8 @@ struct batch {
 MUST_CHECK int batch_open(struct batch *batch, const struct environment *environment,
                           int64_t key_retention_us);
 
-/* Sets the outcome of every OP_ENTRY and leaves the others alone; count <= BATCH_OPS_MAX. */
+/* `now_us` is for the journal, `key_now_us` for how old keys are; Unix time both.
+ * Sets the outcome of every OP_ENTRY and leaves the others alone; count <= BATCH_OPS_MAX. */
 MUST_CHECK int batch_apply(struct batch *batch, MDB_txn *txn, struct op **ops, uint32_t count,
                            int64_t now_us, int64_t key_now_us);
 

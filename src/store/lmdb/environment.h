@@ -8,7 +8,7 @@
  * Ownership  environment_open() fills a struct that environment_close() empties.
  * Threads    LMDB's rules: one write transaction at a time, MDB_NOTLS readers.
  * Errors     False and a sentence that names the folder.
- * Not here   Who may open it (folder.h), what happens in transactions (lmdb_store.c).
+ * Not here   Who may open it (folder.h), what happens in transactions (batch.c, view.c).
  */
 #ifndef CREBITO_STORE_LMDB_ENVIRONMENT_H
 #define CREBITO_STORE_LMDB_ENVIRONMENT_H
@@ -45,7 +45,7 @@ MUST_CHECK bool environment_create(const struct folder *folder, const char *path
                                    uint64_t map_bytes, const struct opening *openings,
                                    uint32_t count, int64_t now_us, char *error, size_t error_size);
 
-/* `map_bytes` 0: as large as it was last opened. `flags`: LMDB's; MDB_RDONLY | MDB_NOLOCK looks on
+/* `map_bytes` 0: the largest it was opened with. `flags`: LMDB's; MDB_RDONLY | MDB_NOLOCK looks on
  * beside an owner. */
 MUST_CHECK bool environment_open(struct environment *ret, const char *path, uint64_t map_bytes,
                                  unsigned flags, char *error, size_t error_size);
