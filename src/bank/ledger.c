@@ -14,13 +14,15 @@ bool entry_sane(const struct entry *entry)
            entry->description_bytes >= 1 && entry->description_bytes <= DESCRIPTION_BYTES_MAX;
 }
 
+bool ledger_terms_sane(uint32_t client, int64_t limit_cents, int64_t balance_cents)
+{
+    return client >= 1 && client <= CLIENT_MAX && limit_cents >= 0 && limit_cents <= CENTS_MAX &&
+           balance_cents >= -limit_cents && balance_cents <= CENTS_MAX;
+}
+
 bool account_sane(const struct account *account)
 {
-    if (account->client < 1 || account->client > CLIENT_MAX)
-        return false;
-    if (account->limit_cents < 0 || account->limit_cents > CENTS_MAX)
-        return false;
-    if (account->balance_cents < -account->limit_cents || account->balance_cents > CENTS_MAX)
+    if (!ledger_terms_sane(account->client, account->limit_cents, account->balance_cents))
         return false;
     if (account->recent_count > STATEMENT_ENTRIES_MAX)
         return false;
@@ -47,23 +49,38 @@ static void remember(struct account *account, const struct entry *entry)
     account->recent_count = kept + 1;
 }
 
-enum outcome ledger_apply(struct account *account, const struct entry *entry)
+enum outcome ledger_decide(int64_t *balance_cents, int64_t limit_cents, const struct entry *entry)
 {
     assert(entry_sane(entry));
-    assert(account->balance_cents >= -account->limit_cents);
-    assert(account->balance_cents <= CENTS_MAX);
+    assert(*balance_cents >= -limit_cents && *balance_cents <= CENTS_MAX);
 
-    int64_t balance = account->balance_cents;
+    int64_t balance = *balance_cents;
     if (entry->kind == ENTRY_DEBIT) {
         balance -= entry->amount_cents;
-        if (balance < -account->limit_cents)
+        if (balance < -limit_cents)
             return OUTCOME_LIMIT_EXCEEDED;
     } else {
         balance += entry->amount_cents;
         if (balance > CENTS_MAX)
             return OUTCOME_BALANCE_MAX;
     }
-    account->balance_cents = balance;
-    remember(account, entry);
+    *balance_cents = balance;
+    return OUTCOME_OK;
+}
+
+enum outcome ledger_apply(struct account *account, const struct entry *entry)
+{
+    enum outcome outcome = ledger_decide(&account->balance_cents, account->limit_cents, entry);
+    if (outcome == OUTCOME_OK)
+        remember(account, entry);
+    return outcome;
+}
+
+enum outcome ledger_set_limit(struct account *account, int64_t limit_cents)
+{
+    assert(limit_cents >= 0 && limit_cents <= CENTS_MAX);
+    if (account->balance_cents < -limit_cents)
+        return OUTCOME_LIMIT_EXCEEDED;
+    account->limit_cents = limit_cents;
     return OUTCOME_OK;
 }

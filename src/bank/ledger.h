@@ -2,8 +2,8 @@
  *
  * ledger.h - the one rule that moves money.
  *
- * Purpose    Decide whether an entry fits an account; if so, apply it. An account keeps its last
- *            entries, so that a statement is one look at one account.
+ * Purpose    Decide whether an entry fits an account, or a new limit; if so, apply it. An account
+ *            keeps its last entries, so that a statement is one look at one account.
  * Invariant  account_sane() before and after every call: the balance is within
  *            -limit_cents .. CENTS_MAX, recent entries are newest first.
  * Ownership  Callers own every struct; nothing is allocated or kept.
@@ -48,8 +48,19 @@ bool account_sane(const struct account *account);
 /* Do two entries ask for the same thing? (Their times are not compared.) */
 bool entry_same_request(const struct entry *a, const struct entry *b);
 
+/* Can there be an account of these? -limit_cents <= balance_cents, and each within its range. */
+bool ledger_terms_sane(uint32_t client, int64_t limit_cents, int64_t balance_cents);
+
+/* As ledger_apply(), on a balance alone. */
+MUST_CHECK enum outcome ledger_decide(int64_t *balance_cents, int64_t limit_cents,
+                                      const struct entry *entry);
+
 /* A debit may take the balance to exactly -limit_cents, a credit to exactly CENTS_MAX.
  * OUTCOME_OK, OUTCOME_LIMIT_EXCEEDED or OUTCOME_BALANCE_MAX. */
 MUST_CHECK enum outcome ledger_apply(struct account *account, const struct entry *entry);
+
+/* A limit may be raised, or lowered as far as the present debt: OUTCOME_OK or
+ * OUTCOME_LIMIT_EXCEEDED. limit_cents is 0 .. CENTS_MAX. */
+MUST_CHECK enum outcome ledger_set_limit(struct account *account, int64_t limit_cents);
 
 #endif

@@ -16,7 +16,8 @@
 enum outcome {
     OUTCOME_OK,
     OUTCOME_NO_CLIENT,      /* there is no such account */
-    OUTCOME_LIMIT_EXCEEDED, /* the debit would take the balance below -limit */
+    OUTCOME_CLIENT_EXISTS,  /* there is such an account already */
+    OUTCOME_LIMIT_EXCEEDED, /* the balance would be below -limit */
     OUTCOME_BALANCE_MAX,    /* the credit would take the balance past CENTS_MAX */
     OUTCOME_KEY_REUSED,     /* the idempotency key belongs to another payload */
     OUTCOME_BUSY,           /* the queue is full: refused before anything began */

@@ -120,6 +120,8 @@ static void reply_to_op(struct connection *connection, const struct op *op)
                                   NULL);
             break;
         case OP_HEALTH: bytes = reply_healthy(out, &head); break;
+        case OP_OPEN:
+        case OP_LIMIT: assert(!"an operator's, not a request's"); break;
         }
     }
     send_reply(connection, bytes, head.close);

@@ -72,6 +72,7 @@ enum problem problem_of(enum outcome outcome)
     switch (outcome) {
     case OUTCOME_OK: return PROBLEM_NONE;
     case OUTCOME_NO_CLIENT: return PROBLEM_CLIENT;
+    case OUTCOME_CLIENT_EXISTS: break; /* no request opens an account */
     case OUTCOME_LIMIT_EXCEEDED: return PROBLEM_LIMIT;
     case OUTCOME_BALANCE_MAX: return PROBLEM_BALANCE_MAX;
     case OUTCOME_KEY_REUSED: return PROBLEM_KEY_REUSED;

@@ -21,6 +21,8 @@
 
 enum op_kind {
     OP_ENTRY,     /* book `entry` on `client`, once for each key */
+    OP_OPEN,      /* open an account for `client`, with limit_cents and balance_cents */
+    OP_LIMIT,     /* change the credit limit of `client` to limit_cents */
     OP_STATEMENT, /* the account and its last entries, as one snapshot */
     OP_CLIENT,    /* does `client` exist? */
     OP_HEALTH,    /* could an entry be booked now? */
@@ -41,11 +43,13 @@ struct op {
     uint8_t key_bytes;  /* 0: no idempotency key */
     char key[KEY_BYTES_MAX];
 
+    /* Question of OP_OPEN and OP_LIMIT; answer of these and of OP_ENTRY: right after it. */
+    int64_t limit_cents;
+    int64_t balance_cents;
+
     /* The answer: written by the store. Unless OUTCOME_OK only `outcome` means anything. */
     enum outcome outcome;
     bool replayed;          /* OP_ENTRY: the key was known; this is the first answer again */
-    int64_t limit_cents;    /* OP_ENTRY: as it was when the entry was booked */
-    int64_t balance_cents;  /* OP_ENTRY: right after the entry */
     int64_t snapshot_us;    /* OP_STATEMENT: when the snapshot was taken, Unix time */
     struct account account; /* OP_STATEMENT */
 
@@ -54,5 +58,11 @@ struct op {
     struct op *next;
     void *context; /* the submitter's; the store does not look at it */
 };
+
+/* Does it ask for a change of the ledger? Then it takes a commit, and its end may be unknown. */
+static inline bool op_writes(const struct op *op)
+{
+    return op->kind == OP_ENTRY || op->kind == OP_OPEN || op->kind == OP_LIMIT;
+}
 
 #endif

@@ -64,6 +64,8 @@ static void answer(struct op *op)
         op->account = fake.accounts[op->client];
         op->snapshot_us = fake.time_us;
         break;
+    case OP_OPEN:
+    case OP_LIMIT: /* no request becomes one */
     case OP_CLIENT:
     case OP_HEALTH: break;
     }

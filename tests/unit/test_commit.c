@@ -20,6 +20,7 @@
 #define D ENTRY_DEBIT
 
 static struct serving serving;
+static struct committed committed;
 static struct view view;
 static struct commit commit;
 static int data_fd;
@@ -29,11 +30,12 @@ static void begin(uint64_t map_bytes)
 {
     memset(&serving, 0, sizeof serving);
     memset(&commit, 0, sizeof commit);
+    memset(&committed, 0, sizeof committed);
     serving.path = ledger.path;
-    assert_int_equal(view_open(&view, &ledger.environment), MDB_SUCCESS);
+    assert_int_equal(view_open(&view, &ledger.environment, &committed), MDB_SUCCESS);
     assert_int_equal(mdb_env_get_fd(ledger.environment.env, &data_fd), MDB_SUCCESS);
     commit.environment = &ledger.environment;
-    commit.view = &view;
+    commit.committed = &committed;
     commit.serving = &serving;
     assert_int_equal(batch_open(&commit.batch, &ledger.environment, DAY_US), MDB_SUCCESS);
     commit.space = (struct space){.fd = data_fd, .capacity_bytes = map_bytes};
@@ -89,7 +91,7 @@ static void a_batch_is_booked_and_seen(void **state)
     assert_int_equal(ledger_audited().entries, 1);
     MDB_envinfo info;
     assert_int_equal(mdb_env_info(ledger.environment.env, &info), MDB_SUCCESS);
-    assert_int_equal(atomic_load(&view.committed_txn), info.me_last_txnid);
+    assert_int_equal(atomic_load(&committed.txn), info.me_last_txnid);
 }
 
 static void a_map_that_was_full_is_so_until_something_is_committed(void **state)

@@ -107,6 +107,7 @@ static void every_outcome_has_its_own_problem(void **state)
     } cases[] = {
         {OUTCOME_OK, PROBLEM_NONE},
         {OUTCOME_NO_CLIENT, PROBLEM_CLIENT},
+        {OUTCOME_CLIENT_EXISTS, PROBLEM_DOWN}, /* no request opens an account */
         {OUTCOME_LIMIT_EXCEEDED, PROBLEM_LIMIT},
         {OUTCOME_BALANCE_MAX, PROBLEM_BALANCE_MAX},
         {OUTCOME_KEY_REUSED, PROBLEM_KEY_REUSED},

@@ -9,14 +9,21 @@
 #include "ledger_fixture.h"
 #include "store/lmdb/view.h"
 
+static struct committed committed;
 static struct view view;
+
+static int open_view(void)
+{
+    memset(&committed, 0, sizeof committed);
+    return view_open(&view, &ledger.environment, &committed);
+}
 
 static void clients_that_exist_are_known_and_no_others(void **state)
 {
     (void)state;
     static const uint32_t others[] = {
         0, 6, VIEW_CLIENTS, VIEW_CLIENTS + 1, 2 * VIEW_CLIENTS + 5, CLIENT_MAX};
-    assert_int_equal(view_open(&view, &ledger.environment), MDB_SUCCESS);
+    assert_int_equal(open_view(), MDB_SUCCESS);
     for (int round = 0; round < 2; round++) {
         for (uint32_t client = 1; client <= LEDGER_OPENINGS; client++)
             assert_int_equal(view_client(&view, client), OUTCOME_OK);
@@ -43,7 +50,7 @@ static void clients_are_told_apart_also_where_they_are_many(void **state)
     assert_true(environment_create(&ledger.folder, ledger.path, LEDGER_MAP, openings, MANY,
                                    LEDGER_START_US, error, sizeof error));
     ledger_open(LEDGER_MAP);
-    assert_int_equal(view_open(&view, &ledger.environment), MDB_SUCCESS);
+    assert_int_equal(open_view(), MDB_SUCCESS);
     for (int round = 0; round < 2; round++)
         for (uint32_t client = 1; client <= 2 * MANY + 2; client++) {
             bool exists = client % 2 == 0 && client <= 2 * MANY;
@@ -61,7 +68,7 @@ static void a_statement_shows_what_was_committed_last(void **state)
 {
     (void)state;
     struct op op = {.kind = OP_STATEMENT, .client = 1};
-    assert_int_equal(view_open(&view, &ledger.environment), MDB_SUCCESS);
+    assert_int_equal(open_view(), MDB_SUCCESS);
     assert_int_equal(view_statement(&view, &op, 4711), OUTCOME_OK);
     assert_int_equal(op.account.balance_cents, 0);
     assert_int_equal(op.snapshot_us, 4711);
@@ -73,7 +80,7 @@ static void a_statement_shows_what_was_committed_last(void **state)
         assert_int_equal(view_statement(&view, &op, LEDGER_START_US + 1000), OUTCOME_OK);
         assert_int_equal(op.account.balance_cents, -10 * (i - 1)); /* not while it is uncommitted */
         assert_int_equal(mdb_txn_commit(txn), MDB_SUCCESS);
-        view_committed(&view, id);
+        view_committed(&committed, id, false);
         assert_int_equal(view_statement(&view, &op, LEDGER_START_US + 1000), OUTCOME_OK);
         assert_int_equal(op.account.balance_cents, -10 * i);
         assert_int_equal(op.account.recent_count, i);
@@ -86,7 +93,7 @@ static void no_statement_is_older_than_what_stands_on_it(void **state)
     (void)state;
     struct op op = {.kind = OP_STATEMENT, .client = 1};
     assert_int_equal(ledger_book(1, ENTRY_CREDIT, 1, NULL), OUTCOME_OK);
-    assert_int_equal(view_open(&view, &ledger.environment), MDB_SUCCESS);
+    assert_int_equal(open_view(), MDB_SUCCESS);
     assert_int_equal(view_statement(&view, &op, LEDGER_START_US - DAY_US), OUTCOME_OK);
     assert_true(op.snapshot_us == op.account.recent[0].time_us);
     assert_int_equal(view_statement(&view, &op, LEDGER_START_US + DAY_US), OUTCOME_OK);
@@ -109,7 +116,7 @@ static void a_statement_of_nobody_is_none_and_of_a_damaged_account_is_refused(vo
     assert_int_equal(mdb_put(txn, ledger.environment.accounts, &key, &wrong, 0), MDB_SUCCESS);
     assert_int_equal(mdb_txn_commit(txn), MDB_SUCCESS);
 
-    assert_int_equal(view_open(&view, &ledger.environment), MDB_SUCCESS);
+    assert_int_equal(open_view(), MDB_SUCCESS);
     assert_int_equal(view_statement(&view, &op, 1), OUTCOME_NO_CLIENT);
     op.client = 2;
     assert_int_equal(view_statement(&view, &op, 1), OUTCOME_CORRUPT);

@@ -77,18 +77,25 @@ static int write_accounts(struct batch *batch, MDB_txn *txn)
 
 /* --- the journal ---------------------------------------------------------------------------- */
 
-static int append_journal(struct batch *batch, MDB_txn *txn, const struct account_record *account,
-                          const struct entry *entry, uint64_t previous_sequence)
+/* The account has changed in memory; now its record, and so the change's place in the order. */
+static int append_journal(struct batch *batch, MDB_txn *txn, struct batch_account *account,
+                          enum journal_kind kind, const struct entry *entry)
 {
+    struct account_record *of = &account->record;
     struct journal_record record = {
-        .sequence = account->last_sequence,
-        .previous_sequence = previous_sequence,
-        .client = account->account.client,
-        .kind = (enum journal_kind)entry->kind,
-        .limit_cents = account->account.limit_cents,
-        .balance_cents = account->account.balance_cents,
-        .entry = *entry,
+        .sequence = ++batch->last_sequence,
+        .previous_sequence = of->last_sequence,
+        .client = of->account.client,
+        .kind = kind,
+        .limit_cents = of->account.limit_cents,
+        .balance_cents = of->account.balance_cents,
     };
+    if (entry)
+        record.entry = *entry;
+    record.entry.time_us = ++batch->last_time_us;
+    of->last_sequence = record.sequence;
+    account->changed = true;
+
     uint8_t sequence_key[SEQUENCE_KEY_BYTES], bytes[JOURNAL_RECORD_BYTES_MAX];
     sequence_key_encode(sequence_key, record.sequence);
     MDB_val key = {sizeof sequence_key, sequence_key};
@@ -123,7 +130,7 @@ static int replay(const struct batch *batch, MDB_txn *txn, struct op *op, uint64
     int result = read_journal(batch, txn, sequence, &first, &sound);
     if (result != MDB_SUCCESS)
         return result;
-    if (!sound || first.client != op->client || first.kind == JOURNAL_OPENING) {
+    if (!sound || first.client != op->client || !journal_moves_money(first.kind)) {
         op->outcome = OUTCOME_CORRUPT;
     } else if (!entry_same_request(&first.entry, &op->entry)) {
         op->outcome = OUTCOME_KEY_REUSED;
@@ -227,67 +234,118 @@ static int expire_keys(struct batch *batch, MDB_txn *txn, int64_t key_now_us, ui
     return MDB_SUCCESS;
 }
 
-/* --- a batch -------------------------------------------------------------------------------- */
+/* --- one op --------------------------------------------------------------------------------- */
 
-static int apply_entry(struct batch *batch, MDB_txn *txn, struct op *op)
+static void answer(struct op *op, const struct batch_account *account)
 {
-    struct batch_account *account;
+    op->limit_cents = account->record.account.limit_cents;
+    op->balance_cents = account->record.account.balance_cents;
+}
+
+static int apply_entry(struct batch *batch, MDB_txn *txn, struct batch_account *account,
+                       struct op *op)
+{
     struct booked_key booked;
     bool known = false;
+    int result;
 
     op->replayed = false;
-    int result = find_account(batch, txn, op->client, &account);
-    if (result != MDB_SUCCESS)
-        return result;
-    if (account->found != OUTCOME_OK) {
-        op->outcome = account->found;
-        return MDB_SUCCESS;
-    }
     if (op->key_bytes > 0) {
         booked.size = idempotency_key_encode(booked.bytes, op->client, op->key, op->key_bytes);
         result = look_up_key(batch, txn, op, &booked, &known);
         if (result != MDB_SUCCESS || known)
             return result;
     }
-    struct account_record *record = &account->record;
     op->entry.time_us = batch->last_time_us + 1;
-    op->outcome = ledger_apply(&record->account, &op->entry);
+    op->outcome = ledger_apply(&account->record.account, &op->entry);
     if (op->outcome != OUTCOME_OK)
         return MDB_SUCCESS;
-
-    uint64_t previous_sequence = record->last_sequence;
-    batch->last_time_us = op->entry.time_us;
-    record->last_sequence = ++batch->last_sequence;
-    record->entries++;
-    account->changed = true;
-    op->limit_cents = record->account.limit_cents;
-    op->balance_cents = record->account.balance_cents;
-
-    result = append_journal(batch, txn, record, &op->entry, previous_sequence);
+    account->record.entries++;
+    answer(op, account);
+    result = append_journal(batch, txn, account, (enum journal_kind)op->entry.kind, &op->entry);
     if (result == MDB_SUCCESS && op->key_bytes > 0)
-        result = store_key(batch, txn, &booked, record->last_sequence, op->entry.time_us);
+        result = store_key(batch, txn, &booked, batch->last_sequence, op->entry.time_us);
     return result;
+}
+
+static int apply_opening(struct batch *batch, MDB_txn *txn, struct batch_account *account,
+                         struct op *op)
+{
+    account->record = (struct account_record){
+        .account =
+            {
+                .client = op->client,
+                .limit_cents = op->limit_cents,
+                .balance_cents = op->balance_cents,
+            },
+        .opening_balance_cents = op->balance_cents,
+    };
+    account->found = op->outcome = OUTCOME_OK;
+    return append_journal(batch, txn, account, JOURNAL_OPENING, NULL);
+}
+
+static int apply_limit(struct batch *batch, MDB_txn *txn, struct batch_account *account,
+                       struct op *op)
+{
+    op->outcome = ledger_set_limit(&account->record.account, op->limit_cents);
+    if (op->outcome != OUTCOME_OK)
+        return MDB_SUCCESS;
+    answer(op, account);
+    return append_journal(batch, txn, account, JOURNAL_LIMIT, NULL);
+}
+
+int batch_one(struct batch *batch, MDB_txn *txn, struct op *op)
+{
+    struct batch_account *account;
+    int result = find_account(batch, txn, op->client, &account);
+    if (result != MDB_SUCCESS)
+        return result;
+    if (op->kind == OP_OPEN && account->found == OUTCOME_NO_CLIENT)
+        return apply_opening(batch, txn, account, op);
+
+    op->outcome = account->found;
+    if (op->kind == OP_OPEN && account->found == OUTCOME_OK)
+        op->outcome = OUTCOME_CLIENT_EXISTS;
+    if (op->outcome != OUTCOME_OK)
+        return MDB_SUCCESS;
+    return op->kind == OP_LIMIT ? apply_limit(batch, txn, account, op)
+                                : apply_entry(batch, txn, account, op);
+}
+
+/* --- a batch -------------------------------------------------------------------------------- */
+
+void batch_begin(struct batch *batch)
+{
+    batch->undo_sequence = batch->last_sequence;
+    batch->undo_time_us = batch->last_time_us;
+    batch->accounts_count = 0;
+    memset(batch->slots, 0, sizeof batch->slots);
+}
+
+void batch_clock(struct batch *batch, int64_t now_us)
+{
+    if (batch->last_time_us < now_us - 1)
+        batch->last_time_us = now_us - 1;
+}
+
+int batch_finish(struct batch *batch, MDB_txn *txn)
+{
+    return write_accounts(batch, txn);
 }
 
 int batch_apply(struct batch *batch, MDB_txn *txn, struct op **ops, uint32_t count, int64_t now_us,
                 int64_t key_now_us)
 {
     assert(count <= BATCH_OPS_MAX);
-    batch->undo_sequence = batch->last_sequence;
-    batch->undo_time_us = batch->last_time_us;
-    batch->accounts_count = 0;
-    memset(batch->slots, 0, sizeof batch->slots);
-
-    /* The clock may stand still or step back; the journal's times do not. */
-    if (batch->last_time_us < now_us - 1)
-        batch->last_time_us = now_us - 1;
+    batch_begin(batch);
+    batch_clock(batch, now_us);
 
     int result = MDB_SUCCESS;
     for (uint32_t i = 0; result == MDB_SUCCESS && i < count; i++)
-        if (ops[i]->kind == OP_ENTRY)
-            result = apply_entry(batch, txn, ops[i]);
-    if (result == MDB_SUCCESS && batch_changed(batch))
-        result = write_accounts(batch, txn);
+        if (op_writes(ops[i]))
+            result = batch_one(batch, txn, ops[i]);
+    if (result == MDB_SUCCESS)
+        result = batch_finish(batch, txn);
     if (result == MDB_SUCCESS && batch_changed(batch) && !batch->expiry_damaged) {
         result = expire_keys(batch, txn, key_now_us, count + EXPIRED_PER_BATCH);
         /* The transaction is lost, but not the entries: without this they can be booked. */

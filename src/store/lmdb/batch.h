@@ -2,8 +2,8 @@
  *
  * batch.h - what a batch of ops does to the ledger, inside one LMDB transaction.
  *
- * Purpose    Apply entries in order: the key, the rule, the journal; then write each account once,
- *            however many of the batch's entries were its own.
+ * Purpose    Apply ops in order: the key, the rule, the journal; then write each account once,
+ *            however many of the batch's ops were its own.
  * Invariant  Journal sequences have no gap and times rise strictly, over restarts too. After
  *            batch_undo() the next batch begins where this one did.
  * Ownership  Borrows the transaction and the ops during batch_apply().
@@ -58,11 +58,19 @@ MUST_CHECK int batch_open(struct batch *batch, const struct environment *environ
                           int64_t key_retention_us);
 
 /* `now_us` is for the journal, `key_now_us` for how old keys are; Unix time both.
- * Sets the outcome of every OP_ENTRY and leaves the others alone; count <= BATCH_OPS_MAX. */
+ * Sets the outcome of every op that op_writes() and leaves the others alone; count <= BATCH_OPS_MAX. */
 MUST_CHECK int batch_apply(struct batch *batch, MDB_txn *txn, struct op **ops, uint32_t count,
                            int64_t now_us, int64_t key_now_us);
 
-/* Did the last batch_apply() write anything? */
+/* The same in steps, for whoever brings the times along: begin, then for each op the clock (which
+ * may stand still or step back; the journal's times do not) and the op, then finish. No key is
+ * cleared. At most BATCH_OPS_MAX ops between begin and finish. */
+void batch_begin(struct batch *batch);
+void batch_clock(struct batch *batch, int64_t now_us);
+MUST_CHECK int batch_one(struct batch *batch, MDB_txn *txn, struct op *op);
+MUST_CHECK int batch_finish(struct batch *batch, MDB_txn *txn);
+
+/* Did the last batch write anything? */
 bool batch_changed(const struct batch *batch);
 
 void batch_undo(struct batch *batch);

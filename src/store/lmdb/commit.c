@@ -72,7 +72,7 @@ static void watch_clock(struct commit *commit, int64_t now_us)
 static void answer_all(struct op **ops, uint32_t count, enum outcome outcome)
 {
     for (uint32_t i = 0; i < count; i++) {
-        bool unsure = outcome == OUTCOME_UNKNOWN && ops[i]->kind != OP_ENTRY;
+        bool unsure = outcome == OUTCOME_UNKNOWN && !op_writes(ops[i]);
         ops[i]->outcome = unsure ? OUTCOME_DOWN : outcome;
     }
 }
@@ -87,7 +87,7 @@ static void answer_health(const struct commit *commit, struct op **ops, uint32_t
 static void report_damage(const struct commit *commit, struct op **ops, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
-        if (ops[i]->kind == OP_ENTRY && ops[i]->outcome == OUTCOME_CORRUPT)
+        if (op_writes(ops[i]) && ops[i]->outcome == OUTCOME_CORRUPT)
             serving_damage(commit->serving, ops[i]->client);
 }
 
@@ -125,6 +125,16 @@ static bool nothing_happened(struct commit *commit, int result)
     return true;
 }
 
+/* Before the answers go out: whoever has one finds it in every statement. */
+static void tell_readers(const struct commit *commit, size_t txn_id, struct op **ops,
+                         uint32_t count)
+{
+    bool opened = false;
+    for (uint32_t i = 0; i < count; i++)
+        opened = opened || (ops[i]->kind == OP_OPEN && ops[i]->outcome == OUTCOME_OK);
+    view_committed(commit->committed, txn_id, opened);
+}
+
 enum attempt {
     ATTEMPT_DONE,   /* every op has its outcome */
     ATTEMPT_UNDONE, /* nothing happened; *ret_reason says why */
@@ -159,7 +169,7 @@ static enum attempt attempt(struct commit *commit, struct op **ops, uint32_t cou
     result = mdb_txn_commit(txn);
     if (result == MDB_SUCCESS) {
         commit->map_full = false;
-        view_committed(commit->view, txn_id);
+        tell_readers(commit, txn_id, ops, count);
         serving_committed(commit->serving);
         answer_health(commit, ops, count);
         return ATTEMPT_DONE;
@@ -180,13 +190,13 @@ static enum attempt attempt(struct commit *commit, struct op **ops, uint32_t cou
 static enum outcome judge_without_booking(struct commit *commit, struct op *op)
 {
     MDB_txn *txn;
-    if (op->kind != OP_ENTRY ||
-        mdb_txn_begin(commit->environment->env, NULL, 0, &txn) != MDB_SUCCESS)
+    if (!op_writes(op) || mdb_txn_begin(commit->environment->env, NULL, 0, &txn) != MDB_SUCCESS)
         return OUTCOME_NO_SPACE;
     int result = apply(commit, txn, &op, 1);
     mdb_txn_abort(txn);
     batch_undo(&commit->batch);
-    bool booked = result != MDB_SUCCESS || (op->outcome == OUTCOME_OK && !op->replayed);
+    bool booked = result != MDB_SUCCESS ||
+                  (op->outcome == OUTCOME_OK && !(op->kind == OP_ENTRY && op->replayed));
     return booked ? OUTCOME_NO_SPACE : op->outcome;
 }
 

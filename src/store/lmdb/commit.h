@@ -9,7 +9,7 @@
  *            that fails without a trace is halved until each op is judged by itself (but for want
  *            of memory, and after LMDB's own latch), so that one
  *            op's misfortune is not another's.
- * Ownership  Borrows the environment, the view and the state.
+ * Ownership  Borrows the environment, what the readers see and the state.
  * Threads    The committer's; commit_stuck() is for any.
  * Errors     Outcomes; a change of state goes through serving.h, which logs it.
  * Not here   What an op does to the ledger: batch.h.
@@ -29,7 +29,7 @@
 
 struct commit {
     const struct environment *environment;
-    struct view *view;
+    struct committed *committed; /* for the readers */
     struct serving *serving;
     struct batch batch;
     struct space space;
@@ -40,7 +40,7 @@ struct commit {
     _Atomic int64_t since_ms; /* when the present batch began, 0 between batches */
 };
 
-/* The caller has filled in environment, view and serving, and opened batch and space. */
+/* The caller has filled in environment, committed and serving, and opened batch and space. */
 void commit_begin(struct commit *commit);
 
 /* Sets the outcome of every op. */

@@ -29,6 +29,7 @@ struct lmdb_store {
     struct environment environment;
     char path[256]; /* for the log */
     struct serving serving;
+    struct committed committed;
     struct view view;     /* the submitter's */
     struct commit commit; /* the committer's */
 };
@@ -65,12 +66,14 @@ static bool answer_now(struct backend *backend, struct op *op)
         return answer_health(store, op);
 
     /* Whether there is such a client is judged before anything else, in every state. */
-    enum outcome outcome = view_client(&store->view, op->client);
-    if (outcome != OUTCOME_OK || op->kind == OP_CLIENT)
-        return answered(op, outcome);
+    if (op->kind != OP_OPEN) {
+        enum outcome outcome = view_client(&store->view, op->client);
+        if (outcome != OUTCOME_OK || op->kind == OP_CLIENT)
+            return answered(op, outcome);
+    }
     if (serving_state(&store->serving) == SERVING_DOWN)
         return answered(op, OUTCOME_DOWN);
-    if (op->kind == OP_ENTRY)
+    if (op_writes(op))
         return false;
     op->outcome = view_statement(&store->view, op, commit_clock_us());
     if (op->outcome == OUTCOME_CORRUPT)
@@ -107,7 +110,7 @@ static bool open_commit(struct lmdb_store *store, const struct store_options *op
     struct commit *commit = &store->commit;
     int fd;
     commit->environment = &store->environment;
-    commit->view = &store->view;
+    commit->committed = &store->committed;
     commit->serving = &store->serving;
     if (batch_open(&commit->batch, &store->environment, options->key_retention_us) != MDB_SUCCESS ||
         mdb_env_get_fd(store->environment.env, &fd) != MDB_SUCCESS)
@@ -139,7 +142,7 @@ struct backend *lmdb_store_open(const char *path, const struct store_options *op
                           options->durable ? 0 : MDB_NOSYNC, error, error_size))
         goto release_folder;
     (void)mdb_reader_check(store->environment.env, &dead); /* slots of a process that was killed */
-    int result = view_open(&store->view, &store->environment);
+    int result = view_open(&store->view, &store->environment, &store->committed);
     if (result != MDB_SUCCESS) {
         snprintf(error, error_size, "%s: cannot read the accounts: %s", path, mdb_strerror(result));
         goto close_environment;

@@ -224,20 +224,18 @@ size_t journal_record_encode(uint8_t value[JOURNAL_RECORD_BYTES_MAX],
                              const struct journal_record *record)
 {
     const struct entry *entry = &record->entry;
-    bool opening = record->kind == JOURNAL_OPENING;
-    assert(opening || (entry_sane(entry) && (int)entry->kind == (int)record->kind));
+    assert(journal_record_sane(record));
 
-    unsigned description_bytes = opening ? 0 : entry->description_bytes;
     uint8_t key[SEQUENCE_KEY_BYTES];
     sequence_key_encode(key, record->sequence);
-    struct writer writer = begin(value, record->kind, description_bytes);
+    struct writer writer = begin(value, record->kind, entry->description_bytes);
     put_u32(&writer, record->client);
-    put_i64(&writer, opening ? 0 : entry->amount_cents);
+    put_i64(&writer, entry->amount_cents);
     put_i64(&writer, record->balance_cents);
     put_i64(&writer, record->limit_cents);
     put_i64(&writer, entry->time_us);
     put_u64(&writer, record->previous_sequence);
-    put_bytes(&writer, entry->description, description_bytes);
+    put_bytes(&writer, entry->description, entry->description_bytes);
     return seal(&writer, key, sizeof key);
 }
 
@@ -265,12 +263,7 @@ bool journal_record_decode(struct journal_record *ret, uint64_t sequence, const 
         return false;
     memcpy(record.entry.description, get_bytes(&reader, record.entry.description_bytes),
            record.entry.description_bytes);
-    if (!finished(&reader))
-        return false;
-    bool sane = record.kind == JOURNAL_OPENING
-                    ? record.entry.amount_cents == 0 && record.entry.description_bytes == 0
-                    : entry_sane(&record.entry);
-    if (!sane)
+    if (!finished(&reader) || !journal_record_sane(&record))
         return false;
     *ret = record;
     return true;

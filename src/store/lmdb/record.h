@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bank/ledger.h"
+#include "bank/journal.h"
 #include "must_check.h"
 
 enum { LAYOUT_VERSION = 1 };
@@ -44,22 +44,7 @@ struct meta_record {
     int64_t created_us; /* Unix time */
 };
 
-/* journal: one record for each change of the ledger, in commit order. */
-enum journal_kind {
-    JOURNAL_OPENING = 'o', /* the account came to be; balance_cents is its opening balance */
-    JOURNAL_CREDIT = ENTRY_CREDIT,
-    JOURNAL_DEBIT = ENTRY_DEBIT,
-};
-
-struct journal_record {
-    uint64_t sequence;          /* 1, 2, 3 ... without a gap */
-    uint64_t previous_sequence; /* of this client's previous record; 0 for its first */
-    uint32_t client;
-    enum journal_kind kind;
-    int64_t limit_cents;   /* of the account, when this happened */
-    int64_t balance_cents; /* of the account, after it */
-    struct entry entry;    /* its kind repeats `kind`; for an opening only time_us means anything */
-};
+/* journal: one struct journal_record (bank/journal.h) for each change, in commit order. */
 
 /* accounts: one record for each client. */
 struct account_record {

@@ -16,7 +16,7 @@ static int begin(struct view *view)
     for (;;) {
         int result = mdb_txn_renew(view->snapshot);
         if (result != MDB_SUCCESS ||
-            mdb_txn_id(view->snapshot) >= atomic_load(&view->committed_txn))
+            mdb_txn_id(view->snapshot) >= atomic_load(&view->committed->txn))
             return result;
         mdb_txn_reset(view->snapshot);
     }
@@ -38,6 +38,7 @@ static int learn_clients(struct view *view)
     int result = mdb_cursor_open(view->snapshot, view->environment->accounts, &cursor);
     if (result != MDB_SUCCESS)
         return result;
+    memset(view->known, 0, sizeof view->known);
     view->all_known = true;
     result = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
     for (; result == MDB_SUCCESS && view->all_known;
@@ -54,14 +55,17 @@ static int learn_clients(struct view *view)
     return result == MDB_NOTFOUND ? MDB_SUCCESS : result;
 }
 
-int view_open(struct view *view, const struct environment *environment)
+int view_open(struct view *view, const struct environment *environment, struct committed *committed)
 {
     memset(view, 0, sizeof *view);
     view->environment = environment;
+    view->committed = committed;
+    view->openings = atomic_load(&committed->openings);
     int result = mdb_txn_begin(environment->env, NULL, MDB_RDONLY, &view->snapshot);
     if (result != MDB_SUCCESS)
         return result;
-    atomic_store(&view->committed_txn, mdb_txn_id(view->snapshot));
+    size_t none = 0;
+    (void)atomic_compare_exchange_strong(&committed->txn, &none, mdb_txn_id(view->snapshot));
     result = learn_clients(view);
     if (result != MDB_SUCCESS) {
         mdb_txn_abort(view->snapshot);
@@ -76,24 +80,46 @@ void view_close(struct view *view)
     mdb_txn_abort(view->snapshot);
 }
 
-enum outcome view_client(struct view *view, uint32_t client)
+/* Accounts have been opened since we learned who there is. */
+static int learn_again(struct view *view)
 {
-    uint32_t *known = &view->known[client % VIEW_CLIENTS];
+    uint32_t openings = atomic_load(&view->committed->openings);
+    int result = begin(view);
+    if (result != MDB_SUCCESS)
+        return result;
+    result = learn_clients(view);
+    mdb_txn_reset(view->snapshot);
+    if (result == MDB_SUCCESS)
+        view->openings = openings;
+    return result;
+}
+
+static enum outcome look_up(struct view *view, uint32_t client)
+{
     MDB_val value;
-    if (*known == client)
-        return OUTCOME_OK;
-    if (view->all_known)
-        return OUTCOME_NO_CLIENT;
     if (begin(view) != MDB_SUCCESS)
         return OUTCOME_DOWN;
     int result = get_account(view, client, &value);
     mdb_txn_reset(view->snapshot);
     if (result == MDB_NOTFOUND)
         return OUTCOME_NO_CLIENT;
-    if (result != MDB_SUCCESS)
-        return OUTCOME_CORRUPT;
-    *known = client;
-    return OUTCOME_OK;
+    return result == MDB_SUCCESS ? OUTCOME_OK : OUTCOME_CORRUPT;
+}
+
+enum outcome view_client(struct view *view, uint32_t client)
+{
+    uint32_t *known = &view->known[client % VIEW_CLIENTS];
+    if (*known == client)
+        return OUTCOME_OK;
+    if (view->openings != atomic_load(&view->committed->openings) &&
+        learn_again(view) != MDB_SUCCESS)
+        return OUTCOME_DOWN;
+    if (view->all_known)
+        return *known == client ? OUTCOME_OK : OUTCOME_NO_CLIENT;
+    enum outcome outcome = look_up(view, client);
+    if (outcome == OUTCOME_OK)
+        *known = client;
+    return outcome;
 }
 
 enum outcome view_statement(struct view *view, struct op *op, int64_t now_us)
@@ -118,7 +144,9 @@ enum outcome view_statement(struct view *view, struct op *op, int64_t now_us)
     return OUTCOME_OK;
 }
 
-void view_committed(struct view *view, size_t txn_id)
+void view_committed(struct committed *committed, size_t txn_id, bool opened)
 {
-    atomic_store(&view->committed_txn, txn_id);
+    atomic_store(&committed->txn, txn_id);
+    if (opened)
+        atomic_fetch_add(&committed->openings, 1);
 }
