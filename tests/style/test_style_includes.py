@@ -9,15 +9,17 @@ import tree
 # What each part must not include: folders of src/ (with a slash) and library headers. The longest
 # prefix that fits a file decides. main.c and the commands know all the parts.
 FORBIDDEN = {
+    "text/": {"bank/", "store/", "http/", "ops/", "exchange/"},
     "bank/": {
-        "store/", "http/", "ops/",
+        "store/", "http/", "ops/", "exchange/",
         "uv.h", "llhttp.h", "jansson.h", "lmdb.h", "libpq-fe.h", "time.h", "sys/time.h",
     },
-    "store/": {"http/", "llhttp.h", "jansson.h", "lmdb.h", "libpq-fe.h"},
-    "store/lmdb/": {"http/", "store/postgres/", "llhttp.h", "jansson.h", "libpq-fe.h"},
-    "store/postgres/": {"http/", "store/lmdb/", "llhttp.h", "jansson.h", "lmdb.h"},
-    "http/": {"store/lmdb/", "store/postgres/", "lmdb.h", "libpq-fe.h"},
-    "ops/": {"bank/", "llhttp.h", "jansson.h", "lmdb.h", "libpq-fe.h"},
+    "store/": {"http/", "exchange/", "llhttp.h", "jansson.h", "lmdb.h", "libpq-fe.h"},
+    "store/lmdb/": {"http/", "exchange/", "store/postgres/", "llhttp.h", "jansson.h", "libpq-fe.h"},
+    "store/postgres/": {"http/", "exchange/", "store/lmdb/", "llhttp.h", "jansson.h", "lmdb.h"},
+    "http/": {"exchange/", "store/lmdb/", "store/postgres/", "lmdb.h", "libpq-fe.h"},
+    "exchange/": {"http/", "store/lmdb/", "store/postgres/", "lmdb.h", "libpq-fe.h", "uv.h"},
+    "ops/": {"bank/", "store/", "exchange/", "llhttp.h", "jansson.h", "lmdb.h", "libpq-fe.h"},
     "command": {"lmdb.h", "libpq-fe.h", "llhttp.h"},
     "main.c": {"lmdb.h", "libpq-fe.h", "llhttp.h"},
     "must_check.h": {"bank/", "store/", "http/", "ops/"},
@@ -93,6 +95,8 @@ def test_an_include_in_the_wrong_direction_is_caught():
         ("src/http/server.c", "#include <libpq-fe.h>"),
         ("src/http/server.c", '#include "store/lmdb/record.h"'),
         ("src/ops/log.c", '#include "bank/ledger.h"'),
+        ("src/text/text.c", '#include "bank/ledger.h"'),
+        ("src/exchange/jsonl.c", '#include "store/lmdb/record.h"'),
         ("src/main.c", "#include <lmdb.h>"),
         ("src/elsewhere/new.c", ""),
     ):
