@@ -40,7 +40,7 @@ struct journal_record {
 
 /* One account, as far as its records have been followed. */
 struct history {
-    uint64_t last_sequence; /* 0: none yet, and then all else is 0 as well */
+    uint64_t last_sequence; /* 0: none yet, and then all else but `client` is 0 as well */
     uint64_t entries;       /* of its records, those that moved money */
     int64_t limit_cents;
     int64_t balance_cents;

@@ -83,12 +83,13 @@ struct archive_build;
 MUST_CHECK enum archive_end archive_build_begin(struct archive_build **ret_build, const char *url,
                                                 uint64_t map_bytes, int64_t created_us, char *error,
                                                 size_t error_size);
-/* ARCHIVE_WRONG: the record does not follow; the build goes on without it. */
+/* ARCHIVE_WRONG: the record does not follow. Where the ledger's rule refused it, the build can go on
+ * without it; where it came out other than it says, the build cannot be finished. */
 MUST_CHECK enum archive_end archive_build_add(struct archive_build *build,
                                               const struct archive_record *record, char *error,
                                               size_t error_size);
-/* Both end the build. */
-MUST_CHECK enum archive_end archive_build_finish(struct archive_build *build,
+/* Audits it and gives it its name. Both of these end the build, however they end. */
+MUST_CHECK enum archive_end archive_build_finish(struct archive_build *build, struct task *task,
                                                  struct archive_facts *ret_facts, char *error,
                                                  size_t error_size);
 void archive_build_abandon(struct archive_build *build);

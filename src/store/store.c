@@ -8,11 +8,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "store/committer.h"
 #include "store/lmdb/lmdb_store.h"
 #include "store/queue.h"
+#include "store/url.h"
 
 struct store {
     struct backend *backend;
@@ -20,27 +20,15 @@ struct store {
     struct committer committer;
 };
 
-static const char lmdb_scheme[] = "lmdb:";
-
-static const char *lmdb_path(const char *url)
-{
-    return url + sizeof lmdb_scheme - 1;
-}
-
 bool store_url_known(const char *url, char *error, size_t error_size)
 {
-    if (strncmp(url, lmdb_scheme, sizeof lmdb_scheme - 1) == 0 && *lmdb_path(url) != '\0')
-        return true;
-    /* Only the scheme: what follows may hold a password. */
-    snprintf(error, error_size, "\"%.*s\" is no database that this build knows; write lmdb:FOLDER",
-             (int)strcspn(url, ":"), url);
-    return false;
+    return url_known(url, error, error_size);
 }
 
 bool store_open(struct store **ret_store, const char *url, const struct store_options *options,
                 char *error, size_t error_size)
 {
-    if (!store_url_known(url, error, error_size))
+    if (!url_known(url, error, error_size))
         return false;
 
     struct store *store = calloc(1, sizeof *store);
@@ -48,7 +36,7 @@ bool store_open(struct store **ret_store, const char *url, const struct store_op
         snprintf(error, error_size, "out of memory");
         return false;
     }
-    store->backend = lmdb_store_open(lmdb_path(url), options, error, error_size);
+    store->backend = lmdb_store_open(url_lmdb_path(url), options, error, error_size);
     if (!store->backend)
         goto free_store;
 
@@ -106,6 +94,6 @@ struct op *store_take_answered(struct store *store)
 
 bool store_inspect(struct store_facts *ret_facts, const char *url, char *error, size_t error_size)
 {
-    return store_url_known(url, error, error_size) &&
-           lmdb_store_inspect(ret_facts, lmdb_path(url), error, error_size);
+    return url_known(url, error, error_size) &&
+           lmdb_store_inspect(ret_facts, url_lmdb_path(url), error, error_size);
 }

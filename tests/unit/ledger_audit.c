@@ -187,8 +187,8 @@ void audit_folder(struct audit *ret, const char *path)
 {
     struct environment environment;
     char error[300];
-    if (!environment_open(&environment, path, UINT64_C(1) << 30, MDB_RDONLY | MDB_NOLOCK, error,
-                          sizeof error))
+    if (environment_open(&environment, path, UINT64_C(1) << 30, MDB_RDONLY | MDB_NOLOCK, error,
+                         sizeof error) != ENVIRONMENT_OPEN)
         FAIL("%s", error);
     audit_environment(ret, &environment);
     environment_close(&environment);

@@ -4,6 +4,7 @@
  */
 #include "ledger_fixture.h"
 
+#include "store/lmdb/replay.h"
 #include "unit.h"
 
 struct ledger ledger;
@@ -11,8 +12,8 @@ struct ledger ledger;
 void ledger_open(uint64_t map_bytes)
 {
     char error[300];
-    if (!environment_open(&ledger.environment, ledger.path, map_bytes, MDB_NOSYNC, error,
-                          sizeof error))
+    if (environment_open(&ledger.environment, ledger.path, map_bytes, MDB_NOSYNC, error,
+                         sizeof error) != ENVIRONMENT_OPEN)
         FAIL("%s", error);
     assert_int_equal(batch_open(&ledger.batch, &ledger.environment, DAY_US), MDB_SUCCESS);
 }
@@ -40,8 +41,8 @@ int ledger_setup(void **state)
     ledger.keys_behind_us = 0;
     temporary_make(ledger.path);
     if (!folder_take(&ledger.folder, ledger.path, error, sizeof error) ||
-        !environment_create(&ledger.folder, ledger.path, LEDGER_MAP, openings, LEDGER_OPENINGS,
-                            ledger.now_us, error, sizeof error))
+        !replay_openings(&ledger.folder, ledger.path, LEDGER_MAP, openings, LEDGER_OPENINGS,
+                         ledger.now_us, error, sizeof error))
         return -1;
     ledger_open(LEDGER_MAP);
     return 0;

@@ -187,7 +187,9 @@ static void another_layout_is_refused_by_its_number(void **state)
     uint8_t value[META_RECORD_BYTES];
     MDB_txn *txn;
     make_store();
-    assert_true(environment_open(&environment, client.path, MAP, MDB_NOLOCK, error, sizeof error));
+    assert_int_equal(
+        environment_open(&environment, client.path, MAP, MDB_NOLOCK, error, sizeof error),
+        ENVIRONMENT_OPEN);
     const struct meta_record newer = {.layout = 2};
     MDB_val k = {sizeof name - 1, name}, v = {meta_record_encode(value, &newer), value};
     assert_int_equal(mdb_txn_begin(environment.env, NULL, 0, &txn), MDB_SUCCESS);
@@ -204,7 +206,9 @@ static void a_damaged_meta_record_is_refused(void **state)
     char error[300], name[] = META_KEY, garbage[] = "nonsense";
     MDB_txn *txn;
     make_store();
-    assert_true(environment_open(&environment, client.path, MAP, MDB_NOLOCK, error, sizeof error));
+    assert_int_equal(
+        environment_open(&environment, client.path, MAP, MDB_NOLOCK, error, sizeof error),
+        ENVIRONMENT_OPEN);
     MDB_val k = {sizeof name - 1, name}, v = {sizeof garbage, garbage};
     assert_int_equal(mdb_txn_begin(environment.env, NULL, 0, &txn), MDB_SUCCESS);
     assert_int_equal(mdb_put(txn, environment.meta, &k, &v, 0), MDB_SUCCESS);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ledger_fixture.h"
+#include "store/lmdb/replay.h"
 #include "store/lmdb/view.h"
 
 static struct committed committed;
@@ -47,8 +48,8 @@ static void clients_are_told_apart_also_where_they_are_many(void **state)
     temporary_remove(ledger.path);
     temporary_make(ledger.path);
     assert_true(folder_take(&ledger.folder, ledger.path, error, sizeof error));
-    assert_true(environment_create(&ledger.folder, ledger.path, LEDGER_MAP, openings, MANY,
-                                   LEDGER_START_US, error, sizeof error));
+    assert_true(replay_openings(&ledger.folder, ledger.path, LEDGER_MAP, openings, MANY,
+                                LEDGER_START_US, error, sizeof error));
     ledger_open(LEDGER_MAP);
     assert_int_equal(open_view(), MDB_SUCCESS);
     for (int round = 0; round < 2; round++)

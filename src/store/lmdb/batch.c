@@ -366,6 +366,14 @@ void batch_undo(struct batch *batch)
     batch->oldest_key_time_us = INT64_MIN; /* look again */
 }
 
+void batch_new(struct batch *batch, const struct environment *environment)
+{
+    memset(batch, 0, sizeof *batch);
+    batch->environment = environment;
+    batch->last_time_us = INT64_MIN;
+    batch->oldest_key_time_us = INT64_MIN;
+}
+
 int batch_open(struct batch *batch, const struct environment *environment, int64_t key_retention_us)
 {
     MDB_txn *txn;
@@ -373,10 +381,8 @@ int batch_open(struct batch *batch, const struct environment *environment, int64
     MDB_val key, value;
     struct journal_record last;
 
-    memset(batch, 0, sizeof *batch);
-    batch->environment = environment;
+    batch_new(batch, environment);
     batch->key_retention_us = key_retention_us;
-    batch->oldest_key_time_us = INT64_MIN;
     int result = mdb_txn_begin(environment->env, NULL, MDB_RDONLY, &txn);
     if (result != MDB_SUCCESS)
         return result;

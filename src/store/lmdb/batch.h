@@ -53,6 +53,9 @@ struct batch {
     uint16_t slots[BATCH_SLOTS]; /* 0: free; else 1 + index into accounts */
 };
 
+/* For a store that holds nothing yet. */
+void batch_new(struct batch *batch, const struct environment *environment);
+
 /* Finds the journal's end. MDB_CORRUPTED: it cannot be read. */
 MUST_CHECK int batch_open(struct batch *batch, const struct environment *environment,
                           int64_t key_retention_us);

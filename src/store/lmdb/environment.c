@@ -34,68 +34,23 @@ static int open_tables(struct environment *environment, MDB_txn *txn, unsigned f
     return result;
 }
 
-static int put(MDB_txn *txn, MDB_dbi table, void *key, size_t key_bytes, void *value,
-               size_t value_bytes, unsigned flags)
-{
-    MDB_val k = {key_bytes, key}, v = {value_bytes, value};
-    return mdb_put(txn, table, &k, &v, flags);
-}
-
 /* --- creating ----------------------------------------------------------------------------- */
 
-static int put_account(MDB_txn *txn, const struct environment *environment, uint64_t sequence,
-                       const struct opening *opening, int64_t now_us)
+static int write_meta(struct environment *environment)
 {
-    struct journal_record journal = {
-        .sequence = sequence,
-        .client = opening->client,
-        .kind = JOURNAL_OPENING,
-        .limit_cents = opening->limit_cents,
-        .balance_cents = opening->balance_cents,
-        .entry.time_us = now_us,
-    };
-    struct account_record account = {
-        .account =
-            {
-                .client = opening->client,
-                .limit_cents = opening->limit_cents,
-                .balance_cents = opening->balance_cents,
-            },
-        .opening_balance_cents = opening->balance_cents,
-        .last_sequence = sequence,
-    };
-    uint8_t sequence_key[SEQUENCE_KEY_BYTES], client_key[CLIENT_KEY_BYTES];
-    uint8_t journal_value[JOURNAL_RECORD_BYTES_MAX], account_value[ACCOUNT_RECORD_BYTES_MAX];
-
-    sequence_key_encode(sequence_key, sequence);
-    size_t size = journal_record_encode(journal_value, &journal);
-    int result = put(txn, environment->journal, sequence_key, sizeof sequence_key, journal_value,
-                     size, MDB_APPEND);
-    if (result != MDB_SUCCESS)
-        return result;
-    client_key_encode(client_key, opening->client);
-    size = account_record_encode(account_value, &account);
-    return put(txn, environment->accounts, client_key, sizeof client_key, account_value, size,
-               MDB_NOOVERWRITE);
-}
-
-static int fill(MDB_env *env, const struct opening *openings, uint32_t count, int64_t now_us)
-{
-    struct environment environment = {.env = env};
-    const struct meta_record meta = {.layout = LAYOUT_VERSION, .created_us = now_us};
-    char meta_key[] = META_KEY;
-    uint8_t meta_value[META_RECORD_BYTES];
+    const struct meta_record meta = {.layout = LAYOUT_VERSION,
+                                     .created_us = environment->created_us};
+    char name[] = META_KEY;
+    uint8_t bytes[META_RECORD_BYTES];
+    MDB_val key = {sizeof name - 1, name}, value = {meta_record_encode(bytes, &meta), bytes};
     MDB_txn *txn;
 
-    int result = mdb_txn_begin(env, NULL, 0, &txn);
+    int result = mdb_txn_begin(environment->env, NULL, 0, &txn);
     if (result != MDB_SUCCESS)
         return result;
-    result = open_tables(&environment, txn, MDB_CREATE);
+    result = open_tables(environment, txn, MDB_CREATE);
     if (result == MDB_SUCCESS)
-        result = put(txn, environment.meta, meta_key, sizeof meta_key - 1, meta_value,
-                     meta_record_encode(meta_value, &meta), 0);
-    for (uint32_t i = 0; result == MDB_SUCCESS && i < count; i++)
-        result = put_account(txn, &environment, i + 1, &openings[i], now_us);
+        result = mdb_put(txn, environment->meta, &key, &value, 0);
     if (result != MDB_SUCCESS) {
         mdb_txn_abort(txn);
         return result;
@@ -103,41 +58,78 @@ static int fill(MDB_env *env, const struct opening *openings, uint32_t count, in
     return mdb_txn_commit(txn);
 }
 
-bool environment_create(const struct folder *folder, const char *path, uint64_t map_bytes,
-                        const struct opening *openings, uint32_t count, int64_t now_us, char *error,
+/* Page size and map are LMDB's to choose; ours to know. */
+static int measure(struct environment *environment)
+{
+    MDB_stat stat;
+    MDB_envinfo info;
+    int result = mdb_env_stat(environment->env, &stat);
+    if (result == MDB_SUCCESS)
+        result = mdb_env_info(environment->env, &info);
+    if (result == MDB_SUCCESS) {
+        environment->page_bytes = stat.ms_psize;
+        environment->map_bytes = info.me_mapsize;
+    }
+    return result;
+}
+
+bool environment_create(struct environment *ret, const struct folder *folder, const char *path,
+                        const char *file, uint64_t map_bytes, int64_t created_us, char *error,
                         size_t error_size)
 {
+    struct environment environment = {.created_us = created_us};
     char name[4096];
-    MDB_env *env = NULL;
 
     /* What a crash may have left of an earlier attempt. */
-    if (unlinkat(folder->fd, FOLDER_DATA_NEW, 0) != 0 && errno != ENOENT) {
-        say(error, error_size, path, "cannot remove " FOLDER_DATA_NEW, errno);
+    if (unlinkat(folder->fd, file, 0) != 0 && errno != ENOENT) {
+        say(error, error_size, path, "cannot remove what an earlier attempt left", errno);
         return false;
     }
-    snprintf(name, sizeof name, "%s/" FOLDER_DATA_NEW, path);
-    int result = mdb_env_create(&env);
+    snprintf(name, sizeof name, "%s/%s", path, file);
+    int result = mdb_env_create(&environment.env);
     if (result == MDB_SUCCESS)
-        result = mdb_env_set_maxdbs(env, TABLES);
+        result = mdb_env_set_maxdbs(environment.env, TABLES);
     if (result == MDB_SUCCESS)
-        result = mdb_env_set_mapsize(env, map_bytes);
+        result = mdb_env_set_mapsize(environment.env, map_bytes);
     if (result == MDB_SUCCESS)
-        result = mdb_env_open(env, name, MDB_NOSUBDIR | MDB_NOLOCK, 0600);
+        result = mdb_env_open(environment.env, name,
+                              MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOTLS | MDB_NOSYNC, 0600);
     if (result == MDB_SUCCESS)
-        result = fill(env, openings, count, now_us);
-    if (env)
-        mdb_env_close(env);
+        result = measure(&environment);
+    if (result == MDB_SUCCESS)
+        result = write_meta(&environment);
+    if (result != MDB_SUCCESS) {
+        say(error, error_size, path, "cannot create the store", result);
+        environment_discard(&environment, folder, file);
+        return false;
+    }
+    *ret = environment;
+    return true;
+}
+
+bool environment_name(struct environment *environment, const struct folder *folder,
+                      const char *path, const char *file, char *error, size_t error_size)
+{
+    int result = mdb_env_sync(environment->env, 1);
     /* The data is on disk; now its name. */
     if (result == MDB_SUCCESS &&
-        (renameat(folder->fd, FOLDER_DATA_NEW, folder->fd, FOLDER_DATA) != 0 ||
-         fsync(folder->fd) != 0))
+        (renameat(folder->fd, file, folder->fd, FOLDER_DATA) != 0 || fsync(folder->fd) != 0))
         result = errno;
     if (result != MDB_SUCCESS) {
         say(error, error_size, path, "cannot create the store", result);
-        (void)unlinkat(folder->fd, FOLDER_DATA_NEW, 0);
+        environment_discard(environment, folder, file);
         return false;
     }
+    environment_close(environment);
     return true;
+}
+
+void environment_discard(struct environment *environment, const struct folder *folder,
+                         const char *file)
+{
+    if (environment->env)
+        mdb_env_close(environment->env);
+    (void)unlinkat(folder->fd, file, 0);
 }
 
 /* --- opening ------------------------------------------------------------------------------ */
@@ -160,8 +152,19 @@ static bool file_is_whole(const struct environment *environment)
            (uint64_t)status.st_size >= environment_used_bytes(environment);
 }
 
+/* LMDB's own codes (negative) are about the file; an errno is about the way to it. */
+static enum environment_end cannot(const char *what, int result, const char *path, char *error,
+                                   size_t error_size)
+{
+    say(error, error_size, path, what, result);
+    return result < 0 && result != MDB_READERS_FULL && result != MDB_MAP_RESIZED
+               ? ENVIRONMENT_DAMAGED
+               : ENVIRONMENT_REFUSED;
+}
+
 /* The layout's number first: another layout may have other tables. */
-static bool judge(MDB_txn *txn, const char *path, char *error, size_t error_size)
+static enum environment_end judge(struct environment *environment, MDB_txn *txn, const char *path,
+                                  char *error, size_t error_size)
 {
     char name[] = META_KEY;
     MDB_val key = {sizeof name - 1, name}, value;
@@ -174,38 +177,57 @@ static bool judge(MDB_txn *txn, const char *path, char *error, size_t error_size
     if (result == MDB_NOTFOUND || result == MDB_INCOMPATIBLE) {
         snprintf(error, error_size, "%s: " FOLDER_DATA " is an LMDB file, but not one of crebito's",
                  path);
-        return false;
+        return ENVIRONMENT_REFUSED;
     }
-    if (result != MDB_SUCCESS) {
-        say(error, error_size, path, "cannot read " FOLDER_DATA, result);
-        return false;
-    }
+    if (result != MDB_SUCCESS)
+        return cannot("cannot read " FOLDER_DATA, result, path, error, error_size);
     if (!meta_record_decode(&meta, value.mv_data, value.mv_size)) {
         snprintf(error, error_size, "%s: " FOLDER_DATA " is damaged: its meta record is wrong",
                  path);
-        return false;
+        return ENVIRONMENT_DAMAGED;
     }
     if (meta.layout != LAYOUT_VERSION) {
         snprintf(error, error_size,
-                 "%s: the store has layout %u, and this crebito knows only layout %d: use the "
-                 "version that wrote it",
+                 "%s: the store has layout %u, and this crebito knows only layout %d: export it "
+                 "with the version that wrote it, and import it with this one",
                  path, meta.layout, LAYOUT_VERSION);
-        return false;
+        return ENVIRONMENT_REFUSED;
     }
-    return true;
+    environment->created_us = meta.created_us;
+    return ENVIRONMENT_OPEN;
 }
 
-bool environment_open(struct environment *ret, const char *path, uint64_t map_bytes, unsigned flags,
-                      char *error, size_t error_size)
+static enum environment_end open_ours(struct environment *environment, const char *path,
+                                      char *error, size_t error_size)
+{
+    MDB_txn *txn;
+    int result = mdb_txn_begin(environment->env, NULL, MDB_RDONLY, &txn);
+    if (result != MDB_SUCCESS)
+        return cannot("cannot read " FOLDER_DATA, result, path, error, error_size);
+    enum environment_end end = judge(environment, txn, path, error, error_size);
+    if (end != ENVIRONMENT_OPEN) {
+        mdb_txn_abort(txn);
+        return end;
+    }
+    result = open_tables(environment, txn, 0);
+    if (result == MDB_SUCCESS)
+        result = mdb_txn_commit(txn); /* keeps the tables' handles */
+    else
+        mdb_txn_abort(txn);
+    return result == MDB_SUCCESS
+               ? ENVIRONMENT_OPEN
+               : cannot("cannot read " FOLDER_DATA, result, path, error, error_size);
+}
+
+enum environment_end environment_open(struct environment *ret, const char *path, uint64_t map_bytes,
+                                      unsigned flags, char *error, size_t error_size)
 {
     struct environment environment = {.env = NULL};
-    MDB_txn *txn = NULL;
-    MDB_stat stat;
-    MDB_envinfo info;
+    enum environment_end end;
 
     if (file_is_empty(path)) {
         snprintf(error, error_size, "%s: " FOLDER_DATA " is damaged: it is empty", path);
-        return false;
+        return ENVIRONMENT_DAMAGED;
     }
     int result = mdb_env_create(&environment.env);
     if (result == MDB_SUCCESS)
@@ -217,45 +239,20 @@ bool environment_open(struct environment *ret, const char *path, uint64_t map_by
     if (result == MDB_SUCCESS)
         result = mdb_env_open(environment.env, path, flags | MDB_NOTLS, 0600);
     if (result == MDB_SUCCESS)
-        result = mdb_env_stat(environment.env, &stat);
-    if (result == MDB_SUCCESS)
-        result = mdb_env_info(environment.env, &info);
+        result = measure(&environment);
     if (result != MDB_SUCCESS) {
-        say(error, error_size, path, "cannot open " FOLDER_DATA, result);
-        goto close_env;
-    }
-    environment.page_bytes = stat.ms_psize;
-    environment.map_bytes = info.me_mapsize;
-    if (!file_is_whole(&environment)) {
+        end = cannot("cannot open " FOLDER_DATA, result, path, error, error_size);
+    } else if (!file_is_whole(&environment)) {
         snprintf(error, error_size, "%s: " FOLDER_DATA " is damaged: it has been cut short", path);
-        goto close_env;
+        end = ENVIRONMENT_DAMAGED;
+    } else {
+        end = open_ours(&environment, path, error, error_size);
     }
-    result = mdb_txn_begin(environment.env, NULL, MDB_RDONLY, &txn);
-    if (result != MDB_SUCCESS) {
-        say(error, error_size, path, "cannot read " FOLDER_DATA, result);
-        goto close_env;
-    }
-    if (!judge(txn, path, error, error_size))
-        goto abort_txn;
-    result = open_tables(&environment, txn, 0);
-    if (result != MDB_SUCCESS) {
-        say(error, error_size, path, "cannot read " FOLDER_DATA, result);
-        goto abort_txn;
-    }
-    result = mdb_txn_commit(txn); /* keeps the tables' handles */
-    if (result != MDB_SUCCESS) {
-        say(error, error_size, path, "cannot read " FOLDER_DATA, result);
-        goto close_env;
-    }
-    *ret = environment;
-    return true;
-
-abort_txn:
-    mdb_txn_abort(txn);
-close_env:
-    if (environment.env)
+    if (end == ENVIRONMENT_OPEN)
+        *ret = environment;
+    else if (environment.env)
         mdb_env_close(environment.env);
-    return false;
+    return end;
 }
 
 void environment_close(struct environment *environment)

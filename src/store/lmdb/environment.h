@@ -4,11 +4,12 @@
  *
  * Purpose    Create, open and judge data.mdb: whoever opens it through here has a whole store of
  *            a layout that this program knows.
- * Invariant  data.mdb appears in its folder complete, with its accounts, or not at all.
+ * Invariant  data.mdb appears in its folder complete, flushed and with its accounts, or not at all.
  * Ownership  environment_open() fills a struct that environment_close() empties.
  * Threads    LMDB's rules: one write transaction at a time, MDB_NOTLS readers.
- * Errors     False and a sentence that names the folder.
- * Not here   Who may open it (folder.h), what happens in transactions (batch.c, view.c).
+ * Errors     False, or another end than ENVIRONMENT_OPEN, and a sentence that names the folder.
+ * Not here   Who may open it (folder.h), what happens in transactions (batch.c, view.c), what a new
+ *            store is filled with (replay.c, copy.c).
  */
 #ifndef CREBITO_STORE_LMDB_ENVIRONMENT_H
 #define CREBITO_STORE_LMDB_ENVIRONMENT_H
@@ -31,25 +32,36 @@ struct environment {
     MDB_dbi expiry;   /* sequence -> expiry_record, of entries that came with a key */
     uint32_t page_bytes;
     uint64_t map_bytes;
+    int64_t created_us; /* the store, Unix time */
 };
 
-/* The accounts that a new store starts with. */
-struct opening {
-    uint32_t client;
-    int64_t limit_cents;
-    int64_t balance_cents;
+enum environment_end {
+    ENVIRONMENT_OPEN,
+    ENVIRONMENT_DAMAGED, /* it is not as it was written */
+    ENVIRONMENT_REFUSED, /* not there, not ours to read, not crebito's, or of another layout */
 };
 
-/* Writes a whole store under FOLDER_DATA_NEW and renames it to FOLDER_DATA. */
-MUST_CHECK bool environment_create(const struct folder *folder, const char *path,
-                                   uint64_t map_bytes, const struct opening *openings,
-                                   uint32_t count, int64_t now_us, char *error, size_t error_size);
-
-/* `map_bytes` 0: the largest it was opened with. `flags`: LMDB's; MDB_RDONLY | MDB_NOLOCK looks on
- * beside an owner. */
-MUST_CHECK bool environment_open(struct environment *ret, const char *path, uint64_t map_bytes,
-                                 unsigned flags, char *error, size_t error_size);
+/* `map_bytes` 0: the largest it was opened with. `flags`: LMDB's. MDB_RDONLY reads beside an owner;
+ * with MDB_NOLOCK it only looks on (lmdb_store.c). */
+MUST_CHECK enum environment_end environment_open(struct environment *ret, const char *path,
+                                                 uint64_t map_bytes, unsigned flags, char *error,
+                                                 size_t error_size);
 void environment_close(struct environment *environment);
+
+/* A new store, to be filled and named: `file` is FOLDER_DATA_NEW or FOLDER_DATA_PARTIAL, and one
+ * that was left there goes. Nothing in it is flushed before environment_name(). */
+MUST_CHECK bool environment_create(struct environment *ret, const struct folder *folder,
+                                   const char *path, const char *file, uint64_t map_bytes,
+                                   int64_t created_us, char *error, size_t error_size);
+
+/* Flushes it, closes it and renames it to FOLDER_DATA. In any case it is closed. */
+MUST_CHECK bool environment_name(struct environment *environment, const struct folder *folder,
+                                 const char *path, const char *file, char *error,
+                                 size_t error_size);
+
+/* Closes it and removes it, unnamed. */
+void environment_discard(struct environment *environment, const struct folder *folder,
+                         const char *file);
 
 /* Bytes of the data file in use, as of the last commit. */
 uint64_t environment_used_bytes(const struct environment *environment);

@@ -18,8 +18,9 @@ enum { OWNER_BYTES_MAX = 128 };
 
 static bool ours(const char *name)
 {
-    static const char *const names[] = {".",         "..",         FOLDER_DATA, FOLDER_DATA_NEW,
-                                        FOLDER_LOCK, FOLDER_OWNER, "lost+found"};
+    static const char *const names[] = {
+        ".",         "..",         FOLDER_DATA, FOLDER_DATA_NEW, FOLDER_DATA_PARTIAL,
+        FOLDER_LOCK, FOLDER_OWNER, "lost+found"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)
             return true;
@@ -149,6 +150,11 @@ void folder_release(struct folder *folder)
 bool folder_has_store(const struct folder *folder)
 {
     return faccessat(folder->fd, FOLDER_DATA, F_OK, 0) == 0;
+}
+
+bool folder_has_partial(const struct folder *folder)
+{
+    return faccessat(folder->fd, FOLDER_DATA_PARTIAL, F_OK, 0) == 0;
 }
 
 void folder_owner(const char *path, char *ret_owner, size_t owner_size)

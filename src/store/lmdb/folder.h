@@ -21,10 +21,11 @@
 #include "must_check.h"
 
 /* The only names in a store's folder. lost+found is what a fresh volume may hold. */
-#define FOLDER_DATA     "data.mdb"
-#define FOLDER_DATA_NEW "data.mdb.new" /* a store being created; renamed when it is whole */
-#define FOLDER_LOCK     "lock.mdb"     /* LMDB's own */
-#define FOLDER_OWNER    "owner.lock"
+#define FOLDER_DATA         "data.mdb"
+#define FOLDER_DATA_NEW     "data.mdb.new"     /* a store being created; renamed when it is whole */
+#define FOLDER_DATA_PARTIAL "data.mdb.partial" /* a copy being made; renamed when it is whole */
+#define FOLDER_LOCK         "lock.mdb"         /* LMDB's own */
+#define FOLDER_OWNER        "owner.lock"
 
 struct folder {
     int fd;      /* the folder itself */
@@ -35,8 +36,9 @@ struct folder {
 MUST_CHECK bool folder_take(struct folder *ret, const char *path, char *error, size_t error_size);
 void folder_release(struct folder *folder);
 
-/* Is there a whole store in it? */
+/* Is there a whole store in it? Is there what a copy that was interrupted has left? */
 bool folder_has_store(const struct folder *folder);
+bool folder_has_partial(const struct folder *folder);
 
 /* Who has the folder, as it described itself; "" if nobody. */
 void folder_owner(const char *path, char *ret_owner, size_t owner_size);

@@ -11,7 +11,9 @@
 #include "store/lmdb/commit.h"
 #include "store/lmdb/environment.h"
 #include "store/lmdb/folder.h"
+#include "store/lmdb/replay.h"
 #include "store/lmdb/serving.h"
+#include "store/lmdb/target.h"
 #include "store/lmdb/view.h"
 
 /* The challenge's five (docs/contract.md, "Routes"). */
@@ -120,6 +122,22 @@ static bool open_commit(struct lmdb_store *store, const struct store_options *op
     return true;
 }
 
+/* Not beside a copy that was interrupted: a bank with other people's accounts would be served in
+ * place of the one that somebody meant to restore. */
+static bool create(const struct folder *folder, const char *path, uint64_t map_bytes, char *error,
+                   size_t error_size)
+{
+    if (folder_has_partial(folder) || target_was_interrupted(path)) {
+        snprintf(error, error_size,
+                 "%s: a copy into it was interrupted: repeat it, or remove what it left "
+                 "(" FOLDER_DATA_PARTIAL ", or the folder whose name ends in " TARGET_SUFFIX ")",
+                 path);
+        return false;
+    }
+    return replay_openings(folder, path, map_bytes, challenge_clients, CLIENTS, commit_clock_us(),
+                           error, error_size);
+}
+
 struct backend *lmdb_store_open(const char *path, const struct store_options *options, char *error,
                                 size_t error_size)
 {
@@ -135,11 +153,10 @@ struct backend *lmdb_store_open(const char *path, const struct store_options *op
     if (!folder_take(&store->folder, path, error, error_size))
         goto free_store;
     if (!folder_has_store(&store->folder) &&
-        !environment_create(&store->folder, path, options->map_bytes, challenge_clients, CLIENTS,
-                            commit_clock_us(), error, error_size))
+        !create(&store->folder, path, options->map_bytes, error, error_size))
         goto release_folder;
-    if (!environment_open(&store->environment, path, options->map_bytes,
-                          options->durable ? 0 : MDB_NOSYNC, error, error_size))
+    if (environment_open(&store->environment, path, options->map_bytes,
+                         options->durable ? 0 : MDB_NOSYNC, error, error_size) != ENVIRONMENT_OPEN)
         goto release_folder;
     (void)mdb_reader_check(store->environment.env, &dead); /* slots of a process that was killed */
     int result = view_open(&store->view, &store->environment, &store->committed);
@@ -182,7 +199,8 @@ static bool look(struct store_facts *ret, const char *path, char *error, size_t 
     MDB_txn *txn;
     MDB_stat journal, accounts, keys;
 
-    if (!environment_open(&environment, path, 0, MDB_RDONLY | MDB_NOLOCK, error, error_size))
+    if (environment_open(&environment, path, 0, MDB_RDONLY | MDB_NOLOCK, error, error_size) !=
+        ENVIRONMENT_OPEN)
         return false;
     int result = mdb_txn_begin(environment.env, NULL, MDB_RDONLY, &txn);
     if (result == MDB_SUCCESS) {

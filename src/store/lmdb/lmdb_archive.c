@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lmdb_archive.c - see lmdb_archive.h.
+ */
+#include "store/lmdb/lmdb_archive.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/lmdb/copy.h"
+#include "store/lmdb/extract.h"
+#include "store/lmdb/replay.h"
+#include "store/lmdb/target.h"
+#include "store/lmdb/verify.h"
+
+enum { REASON_BYTES = 400 };
+
+/* "PATH: reason", for ends whose sentence does not name the path. */
+static enum archive_end of_path(enum archive_end end, const char *path, const char *reason,
+                                char *error, size_t error_size)
+{
+    if (end == ARCHIVE_STOPPED)
+        snprintf(error, error_size, "%s: stopped", path);
+    else if (end != ARCHIVE_DONE)
+        snprintf(error, error_size, "%s: %s", path, reason);
+    return end;
+}
+
+/* --- a source ------------------------------------------------------------------------------- */
+
+/* LMDB keeps readers and owner apart through lock.mdb, which a reader writes to. A copy on a
+ * medium that is read-only to us has no owner, and needs none of it. */
+static bool may_lock(const char *path)
+{
+    char name[4096];
+    snprintf(name, sizeof name, "%s/" FOLDER_LOCK, path);
+    if (access(name, R_OK | W_OK) == 0)
+        return true;
+    return errno == ENOENT && access(path, W_OK) == 0;
+}
+
+static enum archive_end open_source(struct environment *ret, const char *path, char *error,
+                                    size_t error_size)
+{
+    unsigned flags = MDB_RDONLY;
+    if (!may_lock(path)) {
+        char owner[128];
+        folder_owner(path, owner, sizeof owner);
+        if (owner[0]) {
+            snprintf(error, error_size,
+                     "%s: in use by %s, and its " FOLDER_LOCK " is not ours to write to: run this "
+                     "as the same user",
+                     path, owner);
+            return ARCHIVE_UNREADABLE;
+        }
+        flags |= MDB_NOLOCK;
+    }
+    switch (environment_open(ret, path, 0, flags, error, error_size)) {
+    case ENVIRONMENT_OPEN: return ARCHIVE_DONE;
+    case ENVIRONMENT_DAMAGED: return ARCHIVE_WRONG;
+    case ENVIRONMENT_REFUSED: break;
+    }
+    return ARCHIVE_UNREADABLE;
+}
+
+enum archive_end lmdb_archive_verify(const char *path, struct task *task,
+                                     struct archive_facts *ret_facts, char *error,
+                                     size_t error_size)
+{
+    struct environment environment;
+    char reason[REASON_BYTES];
+    enum archive_end end = open_source(&environment, path, error, error_size);
+    if (end != ARCHIVE_DONE)
+        return end;
+    end = verify_environment(&environment, task, ret_facts, reason, sizeof reason);
+    environment_close(&environment);
+    return of_path(end, path, reason, error, error_size);
+}
+
+enum archive_end lmdb_archive_read(const char *path, const struct archive_range *range,
+                                   const struct archive_sink *sink, struct task *task, char *error,
+                                   size_t error_size)
+{
+    struct environment environment;
+    char reason[REASON_BYTES];
+    enum archive_end end = open_source(&environment, path, error, error_size);
+    if (end != ARCHIVE_DONE)
+        return end;
+    end = extract(&environment, range, sink, task, reason, sizeof reason);
+    environment_close(&environment);
+    return of_path(end, path, reason, error, error_size);
+}
+
+/* --- a target ------------------------------------------------------------------------------- */
+
+static enum archive_end finish(struct target *target, char *error, size_t error_size)
+{
+    return target_finish(target, error, error_size) ? ARCHIVE_DONE : ARCHIVE_FAILED;
+}
+
+/* The source is open. */
+static enum archive_end copy_to(const struct environment *from, const char *from_path,
+                                const char *to_path, struct task *task,
+                                struct archive_facts *ret_facts, char *error, size_t error_size)
+{
+    struct target target;
+    char reason[REASON_BYTES];
+    if (!target_begin(&target, to_path, from->map_bytes, from->created_us, error, error_size))
+        return ARCHIVE_FAILED;
+    enum archive_end end = copy_environment(from, &target.environment, task, reason, sizeof reason);
+    if (end == ARCHIVE_DONE) {
+        /* What was copied faithfully may have been wrong before. */
+        end = verify_environment(&target.environment, task, ret_facts, reason, sizeof reason);
+        if (end == ARCHIVE_DONE)
+            return finish(&target, error, error_size);
+    }
+    target_abandon(&target);
+    return of_path(end, end == ARCHIVE_FAILED ? to_path : from_path, reason, error, error_size);
+}
+
+enum archive_end lmdb_archive_copy(const char *from, const char *to, struct task *task,
+                                   struct archive_facts *ret_facts, char *error, size_t error_size)
+{
+    struct environment environment;
+    enum archive_end end = open_source(&environment, from, error, error_size);
+    if (end != ARCHIVE_DONE)
+        return end;
+    end = copy_to(&environment, from, to, task, ret_facts, error, error_size);
+    environment_close(&environment);
+    return end;
+}
+
+/* --- building ------------------------------------------------------------------------------- */
+
+struct lmdb_build {
+    struct target target;
+    struct replay replay;
+};
+
+enum archive_end lmdb_build_begin(struct lmdb_build **ret, const char *path, uint64_t map_bytes,
+                                  int64_t created_us, char *error, size_t error_size)
+{
+    struct lmdb_build *build = malloc(sizeof *build);
+    if (!build) {
+        snprintf(error, error_size, "out of memory");
+        return ARCHIVE_FAILED;
+    }
+    if (!target_begin(&build->target, path, map_bytes, created_us, error, error_size)) {
+        free(build);
+        return ARCHIVE_FAILED;
+    }
+    replay_begin(&build->replay, &build->target.environment);
+    *ret = build;
+    return ARCHIVE_DONE;
+}
+
+enum archive_end lmdb_build_add(struct lmdb_build *build, const struct archive_record *record,
+                                char *error, size_t error_size)
+{
+    return replay_add(&build->replay, record, error, error_size);
+}
+
+enum archive_end lmdb_build_finish(struct lmdb_build *build, struct task *task,
+                                   struct archive_facts *ret_facts, char *error, size_t error_size)
+{
+    struct target *target = &build->target;
+    char reason[REASON_BYTES];
+    enum archive_end end = replay_end(&build->replay, reason, sizeof reason);
+    if (end == ARCHIVE_DONE)
+        end = verify_environment(&target->environment, task, ret_facts, reason, sizeof reason);
+    if (end == ARCHIVE_DONE) {
+        end = finish(target, error, error_size);
+    } else {
+        (void)of_path(end, target->path, reason, error, error_size);
+        target_abandon(target);
+    }
+    free(build);
+    return end;
+}
+
+void lmdb_build_abandon(struct lmdb_build *build)
+{
+    replay_abandon(&build->replay);
+    target_abandon(&build->target);
+    free(build);
+}
