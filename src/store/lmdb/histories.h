@@ -20,8 +20,11 @@
 #include "bank/journal.h"
 #include "must_check.h"
 
+#ifndef HISTORIES_SLOTS           /* a test makes it small */
+#define HISTORIES_SLOTS (1 << 19) /* 24 MiB, of which only what is used is touched */
+#endif
+
 enum {
-    HISTORIES_SLOTS = 1 << 19,                      /* 24 MiB, of which what is used is touched */
     HISTORIES_MAX = HISTORIES_SLOTS / 8 * 7,        /* past it searches grow long */
     HISTORIES_PER_PASS = HISTORIES_SLOTS / 16 * 13, /* room is left for accounts opened meanwhile */
 };
