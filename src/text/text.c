@@ -52,7 +52,10 @@ static void add_digits(struct text *text, int64_t number, int width)
 
 void text_add_time(struct text *text, int64_t time_us)
 {
-    time_t seconds = (time_t)(time_us / 1000000);
+    int64_t fraction_us = time_us % 1000000;
+    if (fraction_us < 0)
+        fraction_us += 1000000; /* before 1970 the second that has begun is the lower one */
+    time_t seconds = (time_t)((time_us - fraction_us) / 1000000);
     struct tm utc;
     gmtime_r(&seconds, &utc);
     const struct {
@@ -62,7 +65,7 @@ void text_add_time(struct text *text, int64_t time_us)
     } parts[] = {
         {utc.tm_year + 1900, 4, "-"}, {utc.tm_mon + 1, 2, "-"}, {utc.tm_mday, 2, "T"},
         {utc.tm_hour, 2, ":"},        {utc.tm_min, 2, ":"},     {utc.tm_sec, 2, "."},
-        {time_us % 1000000, 6, "Z"},
+        {fraction_us, 6, "Z"},
     };
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         add_digits(text, parts[i].number, parts[i].width);
