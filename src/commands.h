@@ -7,7 +7,7 @@
  * Ownership  Borrows the options.
  * Threads    The main thread; command_serve() starts the store's.
  * Errors     The process's exit status: 0 done, 1 could not, 2 the request makes no sense (and,
- *            for status: the store cannot be read).
+ *            for status and verify: the store cannot be read).
  * Not here   Reading options: ops/options.h.
  */
 #ifndef CREBITO_COMMANDS_H
@@ -21,5 +21,13 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 MUST_CHECK int command_serve(const struct options *options);
 MUST_CHECK int command_init(const struct options *options);
 MUST_CHECK int command_status(const struct options *options);
+MUST_CHECK int command_verify(const struct options *options);
+MUST_CHECK int command_backup(const struct options *options);
+MUST_CHECK int command_restore(const struct options *options);
+MUST_CHECK int command_export(const struct options *options);
+MUST_CHECK int command_import(const struct options *options);
+MUST_CHECK int command_client_add(const struct options *options);
+MUST_CHECK int command_client_set_limit(const struct options *options);
+MUST_CHECK int command_client_show(const struct options *options);
 
 #endif

@@ -32,6 +32,14 @@ int main(int argc, char **argv)
     case COMMAND_SERVE: return command_serve(&options);
     case COMMAND_INIT: return command_init(&options);
     case COMMAND_STATUS: return command_status(&options);
+    case COMMAND_VERIFY: return command_verify(&options);
+    case COMMAND_BACKUP: return command_backup(&options);
+    case COMMAND_RESTORE: return command_restore(&options);
+    case COMMAND_EXPORT: return command_export(&options);
+    case COMMAND_IMPORT: return command_import(&options);
+    case COMMAND_CLIENT_ADD: return command_client_add(&options);
+    case COMMAND_CLIENT_SET_LIMIT: return command_client_set_limit(&options);
+    case COMMAND_CLIENT_SHOW: return command_client_show(&options);
     }
     return EXIT_USAGE;
 }

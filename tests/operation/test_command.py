@@ -12,6 +12,11 @@ from bank import LIMITS, Bank, crebito, post, together
 SERVE_OPTIONS = ["listen", "socket-mode", "database", "durability", "map-size", "max-connections",
                  "max-pending", "key-retention"]
 
+# Every command, as somebody would give it.
+COMMANDS = [["serve"], ["init"], ["status"], ["verify"], ["backup", "copy"], ["restore", "copy"],
+            ["export"], ["import"], ["client", "add", "7", "--limit", "0"],
+            ["client", "set-limit", "7", "--limit", "0"], ["client", "show", "7"]]
+
 
 @pytest.fixture(autouse=True)
 def in_a_new_folder(tmp_path, monkeypatch):
@@ -20,9 +25,15 @@ def in_a_new_folder(tmp_path, monkeypatch):
 
 
 USAGE_ERRORS = [
-    [], ["frobnicate"], ["--frobnicate"], ["-x"], ["serve", "--frobnicate"],
-    ["init", "--frobnicate"],
-    ["status", "--frobnicate"], ["serve", "extra"], ["init", "extra"], ["status", "extra"],
+    [], ["frobnicate"], ["--frobnicate"], ["-x"], ["client"], ["client", "frobnicate"],
+    *[[*command, "--frobnicate"] for command in COMMANDS],
+    *[[*command, "extra", "extra"] for command in COMMANDS],
+    *[[*command, "--database", ""] for command in COMMANDS],
+    *[command[:-1] for command in COMMANDS if len(command) > 1],
+    *[["client", "show", value] for value in ("0", "2147483648", "x", "01x", "")],
+    *[["client", "add", "7", "--limit", value] for value in ("-1", "9007199254740992", "1.5", "")],
+    ["export", "--format", "xml"], ["export", "--since", "yesterday"], ["export", "--client", "0"],
+    ["init", "--clients", ""],
     *[["serve", f"--{option}"] for option in SERVE_OPTIONS],
     *[["serve", f"--{option}", ""] for option in SERVE_OPTIONS],
     *[["serve", "--listen", value] for value in (
@@ -47,8 +58,8 @@ def test_a_usage_error_is_a_message_and_exit_2(tmp_path, arguments):
     done = crebito(*arguments)
     assert done.returncode == 2, done
     assert done.stdout == "" and done.stderr.strip()
-    if len(arguments) > 1 and arguments[1].startswith("--"):
-        assert arguments[1] in done.stderr
+    named = [word for word in arguments[1:] if word.startswith("--") or word == "extra"]
+    assert not named or named[-1] in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -71,10 +82,17 @@ def test_a_variable_without_a_valid_address_is_named_and_exit_2(tmp_path, comman
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_message_begins_with_the_command(tmp_path):
-    for command in ("serve", "init", "status"):
+def name_of(command):
+    """The one or two words that name it."""
+    return command[:2] if command[0] == "client" else command[:1]
+
+
+def test_a_message_begins_with_the_command():
+    for command in COMMANDS:
         for wrong in (["--frobnicate"], ["--database"]):
-            assert crebito(command, *wrong).stderr.startswith(f"crebito {command}: ")
+            done = crebito(*command, *wrong)
+            assert done.stderr.startswith(f"crebito {' '.join(name_of(command))}: "), done
+            assert f"`crebito {' '.join(name_of(command))} --help`" in done.stderr
 
 
 def test_the_password_in_a_url_is_never_printed(tmp_path):
@@ -96,17 +114,18 @@ def test_help_mentions_every_option_and_its_environment_variable():
     assert "127.0.0.1:9999" in help and "lmdb:./data" in help
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["init", "--help"],
-                                       ["status", "--help"]],
-                         ids=" ".join)
-def test_help_goes_to_stdout_and_exits_0(tmp_path, arguments):
-    done = crebito(*arguments)
-    assert (done.returncode, done.stderr) == (0, "") and "crebito" in done.stdout
+@pytest.mark.parametrize("words", [[], ["client"], *map(name_of, COMMANDS)], ids=" ".join)
+def test_help_goes_to_stdout_and_exits_0(tmp_path, words):
+    done = crebito(*words, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert " ".join(["Usage: crebito", *words]) in done.stdout
     assert list(tmp_path.iterdir()) == []
-    if arguments == ["--help"]:
-        assert all(command in done.stdout for command in ("serve", "init", "status"))
-    else:
+    if words in map(name_of, COMMANDS):
         assert "--database" in done.stdout and "CREBITO_DATABASE" in done.stdout
+    else:
+        listed = re.findall(r"^  ([a-z-]+(?: [a-z-]+)?)", done.stdout, re.M)
+        names = [" ".join(name_of(command)) for command in COMMANDS]
+        assert sorted(listed) == sorted(name for name in names if name.split()[:len(words)] == words)
 
 
 def test_version_is_one_line():

@@ -4,53 +4,13 @@
  */
 #include "unit.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "ops/options.h"
+#include "option_words.h"
 
 #define HOUR_US INT64_C(3600000000)
 #define MIB     (UINT64_C(1) << 20)
-
-enum { ARGUMENTS_MAX = 24 };
-
-static struct options options;
-static const char *said; /* on stderr; on stdout where the result is OPTIONS_DONE */
-
-static int bare_environment(void **state)
-{
-    static const char *const names[] = {
-        "CREBITO_LISTEN",          "CREBITO_DATABASE",    "CREBITO_SOCKET_MODE",
-        "CREBITO_MAX_CONNECTIONS", "CREBITO_MAX_PENDING", "CREBITO_MAP_SIZE",
-        "CREBITO_KEY_RETENTION",   "CREBITO_DURABILITY",  "DATABASE_URL",
-    };
-    (void)state;
-    for (size_t i = 0; i < COUNT_OF(names); i++)
-        unsetenv(names[i]);
-    return 0;
-}
-
-/* The words after "crebito", ended by NULL. */
-static enum options_result read_to(int fd, const char *const *words)
-{
-    char *argv[ARGUMENTS_MAX + 2] = {(char *)"crebito"};
-    int argc = 1;
-    for (; *words; words++) {
-        assert_true(argc < ARGUMENTS_MAX);
-        argv[argc++] = (char *)*words;
-    }
-    memset(&options, 0x5a, sizeof options);
-    optind = 0; /* glibc's way to begin anew */
-    capture_begin(fd);
-    enum options_result result = options_read(&options, argc, argv);
-    said = capture_end();
-    return result;
-}
-
-#define READ(...) read_to(STDERR_FILENO, (const char *const[]){__VA_ARGS__, NULL})
-#define ASK(...)  read_to(STDOUT_FILENO, (const char *const[]){__VA_ARGS__, NULL})
 
 static void without_any_word_the_defaults_hold(void **state)
 {
@@ -302,9 +262,10 @@ static void what_makes_no_sense_is_a_usage_error_with_a_message(void **state)
         {{"init", "--listen", "unix:/a"}, "--listen"},
         {{"init", "--max-pending", "1"}, "--max-pending"},
         {{"status", "--durability", "none"}, "--durability"},
+        {{"status", "--map-size", "1MiB"}, "--map-size"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        enum options_result result = read_to(STDERR_FILENO, cases[i].words);
+        enum options_result result = option_words(2, cases[i].words);
         if (result != OPTIONS_WRONG || !strstr(said, cases[i].says))
             FAIL("case %zu: result %d, says %s", i, (int)result, said);
     }
@@ -324,32 +285,9 @@ static void status_listens_to_what_serve_does(void **state)
 {
     (void)state;
     setenv("CREBITO_LISTEN", "unix:/a", 1);
-    assert_int_equal(READ("status", "--map-size", "1MiB"), OPTIONS_RUN);
+    assert_int_equal(READ("status"), OPTIONS_RUN);
     assert_int_equal(options.command, COMMAND_STATUS);
     assert_string_equal(options.listen[0], "unix:/a");
-    assert_int_equal(options.map_bytes, MIB);
-}
-
-static void help_shows_every_command_and_every_option(void **state)
-{
-    (void)state;
-    static const char *const help[] = {"--help", "-h", "help"};
-    for (size_t i = 0; i < COUNT_OF(help); i++) {
-        assert_int_equal(ASK(help[i]), OPTIONS_DONE);
-        assert_non_null(strstr(said, "serve"));
-        assert_non_null(strstr(said, "init"));
-        assert_non_null(strstr(said, "status"));
-    }
-    static const char *const names[] = {
-        "--listen",   "--database",      "--socket-mode", "--max-connections", "--max-pending",
-        "--map-size", "--key-retention", "--durability",  "CREBITO_LISTEN",    "CREBITO_DURABILITY",
-    };
-    assert_int_equal(ASK("serve", "--help"), OPTIONS_DONE);
-    for (size_t i = 0; i < COUNT_OF(names); i++)
-        assert_non_null(strstr(said, names[i]));
-    assert_int_equal(ASK("init", "-h"), OPTIONS_DONE);
-    assert_non_null(strstr(said, "--database"));
-    assert_null(strstr(said, "--listen"));
 }
 
 static void version_says_which(void **state)
@@ -378,7 +316,6 @@ int main(void)
                                bare_environment),
         cmocka_unit_test_setup(a_variable_of_another_command_is_not_judged, bare_environment),
         cmocka_unit_test_setup(status_listens_to_what_serve_does, bare_environment),
-        cmocka_unit_test_setup(help_shows_every_command_and_every_option, bare_environment),
         cmocka_unit_test_setup(version_says_which, bare_environment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
