@@ -4,7 +4,7 @@
  */
 #include "store/committer.h"
 
-#include <signal.h>
+#include "store/thread.h"
 
 static void *committer_main(void *argument)
 {
@@ -15,21 +15,14 @@ static void *committer_main(void *argument)
     while ((count = queue_take_batch(committer->queue, batch, BATCH_OPS_MAX)) > 0) {
         committer->backend->calls->commit(committer->backend, batch, count);
         /* Commit, then wake: a 200 must never outlive a crash that undoes it. */
-        if (queue_answer(committer->queue, batch, count))
-            committer->wake(committer->wake_context);
+        queue_answer(committer->queue, batch, count);
     }
     return NULL;
 }
 
 bool committer_start(struct committer *committer)
 {
-    /* Signals are for the main thread: it drains. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&committer->thread, NULL, committer_main, committer);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed == 0;
+    return thread_start(&committer->thread, committer_main, committer);
 }
 
 void committer_stop(struct committer *committer)

@@ -24,8 +24,6 @@ struct committer {
     pthread_t thread;
     struct queue *queue;
     struct backend *backend;
-    void (*wake)(void *context); /* called on the committer's thread */
-    void *wake_context;
 };
 
 /* The caller has filled in all but `thread`. */

@@ -6,7 +6,7 @@
  *            others, or travel to another process.
  * Invariant  One owner at a time; enum op_state names it.
  * Ownership  The submitter allocates and frees; the store holds the op between store_submit() and
- *            store_take_answered(). No pointer in it is followed by the store but `next`.
+ *            store_take_answered(). The store follows no pointer in it but those under bookkeeping.
  * Threads    Only the owner touches an op; ownership moves under the queue's mutex.
  * Errors     In `outcome`.
  * Not here   How it is stored, how it is sent.
@@ -56,7 +56,8 @@ struct op {
     /* Bookkeeping. */
     enum op_state state;
     struct op *next;
-    void *context; /* the submitter's; the store does not look at it */
+    struct port *port; /* the queue's: where the answer goes */
+    void *context;     /* the submitter's; the store does not look at it */
 };
 
 /* Does it ask for a change of the ledger? Then it takes a commit, and its end may be unknown. */

@@ -48,68 +48,29 @@ static bool list_sane(const struct op_list *list)
            (list->head == NULL) == (list->count == 0);
 }
 
+/* --- the committer's side ------------------------------------------------------------------- */
+
 bool queue_sane(const struct queue *queue)
 {
-    return list_sane(&queue->waiting) && list_sane(&queue->answered);
+    return list_sane(&queue->waiting);
 }
 
-void queue_init(struct queue *queue, uint32_t pending_max)
+void queue_init(struct queue *queue)
 {
-    assert(pending_max > 0);
     memset(queue, 0, sizeof *queue);
-    queue->pending_max = pending_max;
     pthread_mutex_init(&queue->mutex, NULL);
     pthread_cond_init(&queue->not_empty, NULL);
 }
 
 void queue_free(struct queue *queue)
 {
-    assert(queue->pending == 0);
+    assert(queue->waiting.count == 0);
     pthread_cond_destroy(&queue->not_empty);
     pthread_mutex_destroy(&queue->mutex);
 }
 
-bool queue_submit(struct queue *queue, struct op *op)
-{
-    assert(op->state == OP_IDLE);
-    if (queue->pending == queue->pending_max)
-        return false;
-    queue->pending++;
-    op->state = OP_QUEUED;
-    list_append(&queue->staged, op);
-    return true;
-}
-
-void queue_hand_over(struct queue *queue)
-{
-    if (queue->staged.count == 0)
-        return;
-    pthread_mutex_lock(&queue->mutex);
-    list_move_all(&queue->waiting, &queue->staged);
-    assert(queue_sane(queue));
-    pthread_mutex_unlock(&queue->mutex);
-    pthread_cond_signal(&queue->not_empty);
-}
-
-struct op *queue_take_answered(struct queue *queue)
-{
-    pthread_mutex_lock(&queue->mutex);
-    struct op_list taken = queue->answered;
-    queue->answered = (struct op_list){0};
-    pthread_mutex_unlock(&queue->mutex);
-
-    for (struct op *op = taken.head; op; op = op->next) {
-        assert(op->state == OP_ANSWERED);
-        op->state = OP_IDLE;
-    }
-    assert(queue->pending >= taken.count);
-    queue->pending -= taken.count;
-    return taken.head;
-}
-
 void queue_close(struct queue *queue)
 {
-    queue_hand_over(queue);
     pthread_mutex_lock(&queue->mutex);
     queue->closed = true;
     pthread_mutex_unlock(&queue->mutex);
@@ -133,16 +94,90 @@ uint32_t queue_take_batch(struct queue *queue, struct op **batch, uint32_t batch
     return count;
 }
 
-bool queue_answer(struct queue *queue, struct op **batch, uint32_t count)
+void queue_answer(struct queue *queue, struct op **batch, uint32_t count)
 {
+    struct port *to_wake = NULL;
     pthread_mutex_lock(&queue->mutex);
-    bool first = queue->answered.head == NULL;
     for (uint32_t i = 0; i < count; i++) {
+        struct port *port = batch[i]->port;
         assert(batch[i]->state == OP_COMMITTING);
         batch[i]->state = OP_ANSWERED;
-        list_append(&queue->answered, batch[i]);
+        if (!port->answered.head) { /* else it has been told, and has not looked yet */
+            port->next_to_wake = to_wake;
+            to_wake = port;
+        }
+        list_append(&port->answered, batch[i]);
     }
-    assert(queue_sane(queue));
     pthread_mutex_unlock(&queue->mutex);
-    return first;
+    for (struct port *next; to_wake; to_wake = next) {
+        next = to_wake->next_to_wake;
+        to_wake->wake(to_wake->wake_context);
+    }
+}
+
+/* --- a submitter's side --------------------------------------------------------------------- */
+
+bool port_sane(const struct port *port)
+{
+    return list_sane(&port->staged) && list_sane(&port->answered) &&
+           (uint64_t)port->staged.count + port->answered.count <= port->pending &&
+           port->pending <= port->pending_max;
+}
+
+void port_init(struct port *port, struct queue *queue, uint32_t pending_max,
+               void (*wake)(void *context), void *wake_context)
+{
+    assert(pending_max > 0);
+    *port = (struct port){
+        .queue = queue,
+        .pending_max = pending_max,
+        .wake = wake,
+        .wake_context = wake_context,
+    };
+}
+
+void port_free(struct port *port)
+{
+    assert(port->pending == 0);
+}
+
+bool port_submit(struct port *port, struct op *op)
+{
+    assert(op->state == OP_IDLE);
+    if (port->pending == port->pending_max)
+        return false;
+    port->pending++;
+    op->state = OP_QUEUED;
+    op->port = port;
+    list_append(&port->staged, op);
+    return true;
+}
+
+void port_hand_over(struct port *port)
+{
+    struct queue *queue = port->queue;
+    if (port->staged.count == 0)
+        return;
+    pthread_mutex_lock(&queue->mutex);
+    assert(!queue->closed);
+    list_move_all(&queue->waiting, &port->staged);
+    assert(queue_sane(queue) && port_sane(port));
+    pthread_mutex_unlock(&queue->mutex);
+    pthread_cond_signal(&queue->not_empty);
+}
+
+struct op *port_take_answered(struct port *port)
+{
+    pthread_mutex_lock(&port->queue->mutex);
+    assert(port_sane(port));
+    struct op_list taken = port->answered;
+    port->answered = (struct op_list){0};
+    pthread_mutex_unlock(&port->queue->mutex);
+
+    for (struct op *op = taken.head; op; op = op->next) {
+        assert(op->state == OP_ANSWERED);
+        op->state = OP_IDLE;
+    }
+    port->pending -= taken.count;
+    return taken.head;
 }

@@ -2,7 +2,8 @@
  *
  * store.c - see store.h.
  *
- * A store is a backend, a queue in front of it, and the committer between the two.
+ * A store is a backend, a queue in front of it with a port for our submitter, and the committer
+ * between the two.
  */
 #include "store/store.h"
 
@@ -17,6 +18,7 @@
 struct store {
     struct backend *backend;
     struct queue queue;
+    struct port port;
     struct committer committer;
 };
 
@@ -40,13 +42,10 @@ bool store_open(struct store **ret_store, const char *url, const struct store_op
     if (!store->backend)
         goto free_store;
 
-    queue_init(&store->queue, options->pending_max);
-    store->committer = (struct committer){
-        .queue = &store->queue,
-        .backend = store->backend,
-        .wake = options->wake,
-        .wake_context = options->wake_context,
-    };
+    queue_init(&store->queue);
+    port_init(&store->port, &store->queue, options->pending_max, options->wake,
+              options->wake_context);
+    store->committer = (struct committer){.queue = &store->queue, .backend = store->backend};
     if (!committer_start(&store->committer)) {
         snprintf(error, error_size, "cannot start the committer thread");
         goto close_backend;
@@ -55,6 +54,7 @@ bool store_open(struct store **ret_store, const char *url, const struct store_op
     return true;
 
 close_backend:
+    port_free(&store->port);
     queue_free(&store->queue);
     store->backend->calls->close(store->backend);
 free_store:
@@ -64,9 +64,11 @@ free_store:
 
 void store_close(struct store *store)
 {
+    port_hand_over(&store->port);
     queue_close(&store->queue);
     committer_stop(&store->committer);
-    (void)queue_take_answered(&store->queue); /* nobody is left to care */
+    (void)port_take_answered(&store->port); /* nobody is left to care */
+    port_free(&store->port);
     queue_free(&store->queue);
     store->backend->calls->close(store->backend);
     free(store);
@@ -76,7 +78,7 @@ bool store_submit(struct store *store, struct op *op)
 {
     if (store->backend->calls->answer_now(store->backend, op))
         return true;
-    if (queue_submit(&store->queue, op))
+    if (port_submit(&store->port, op))
         return false;
     op->outcome = OUTCOME_BUSY;
     return true;
@@ -84,12 +86,12 @@ bool store_submit(struct store *store, struct op *op)
 
 void store_hand_over(struct store *store)
 {
-    queue_hand_over(&store->queue);
+    port_hand_over(&store->port);
 }
 
 struct op *store_take_answered(struct store *store)
 {
-    return queue_take_answered(&store->queue);
+    return port_take_answered(&store->port);
 }
 
 bool store_inspect(struct store_facts *ret_facts, const char *url, char *error, size_t error_size)

@@ -14,6 +14,7 @@
 enum { OPS = 2 * BATCH_OPS_MAX + 50 };
 
 static struct queue queue;
+static struct port port;
 static struct op ops[OPS];
 static sem_t began, go_on, wakes;
 static atomic_int committing, woken_too_early;
@@ -63,17 +64,17 @@ static int setup(void **state)
     batches = largest = committed = 0;
     smallest = UINT32_MAX;
     in_order = true;
-    queue_init(&queue, OPS);
-    committer = (struct committer){
-        .queue = &queue, .backend = &backend, .wake = wake, .wake_context = &wakes};
+    queue_init(&queue);
+    port_init(&port, &queue, OPS, wake, &wakes);
+    committer = (struct committer){.queue = &queue, .backend = &backend};
     return committer_start(&committer) ? 0 : -1;
 }
 
 static void submit(int first, int count)
 {
     for (int i = first; i < first + count; i++)
-        assert_true(queue_submit(&queue, &ops[i]));
-    queue_hand_over(&queue);
+        assert_true(port_submit(&port, &ops[i]));
+    port_hand_over(&port);
 }
 
 static void expect_soon(sem_t *semaphore)
@@ -86,11 +87,13 @@ static void expect_soon(sem_t *semaphore)
 
 static void stop(void)
 {
+    port_hand_over(&port);
     queue_close(&queue);
     for (int i = 0; i < OPS; i++)
         sem_post(&go_on);
     committer_stop(&committer);
-    (void)queue_take_answered(&queue);
+    (void)port_take_answered(&port);
+    port_free(&port);
     queue_free(&queue);
     sem_destroy(&began);
     sem_destroy(&go_on);
@@ -104,12 +107,12 @@ static void nothing_is_answered_before_it_is_committed(void **state)
     expect_soon(&began);
     const struct timespec a_while = {0, 20000000};
     nanosleep(&a_while, NULL);
-    assert_null(queue_take_answered(&queue));
+    assert_null(port_take_answered(&port));
     assert_int_not_equal(sem_trywait(&wakes), 0);
     sem_post(&go_on);
     expect_soon(&wakes);
     int count = 0;
-    for (struct op *op = queue_take_answered(&queue); op; op = op->next, count++)
+    for (struct op *op = port_take_answered(&port); op; op = op->next, count++)
         assert_int_equal(op->outcome, OUTCOME_OK);
     assert_int_equal(count, 3);
     stop();
@@ -136,7 +139,7 @@ static void stopping_commits_what_was_submitted(void **state)
     (void)state;
     submit(0, 10);
     for (int i = 10; i < 20; i++)
-        assert_true(queue_submit(&queue, &ops[i])); /* not handed over */
+        assert_true(port_submit(&port, &ops[i])); /* not handed over */
     stop();
     assert_int_equal(committed, 20);
     for (int i = 0; i < 20; i++)

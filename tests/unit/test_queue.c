@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_queue.c - ops go to the committer and come back: all of them, in order, once.
+ * test_queue.c - ops go to the committer and come back to whoever submitted them: all of
+ * them, in order, once.
  */
 #include "unit.h"
 
@@ -29,201 +30,288 @@ static const char *numbers(const struct op *list)
     return text;
 }
 
-static int fresh_ops(void **state)
+static struct queue queue;
+static struct port port, other; /* of two submitters */
+static int woken, other_woken;
+
+static void count_wake(void *context)
+{
+    ++*(int *)context;
+}
+
+static int setup(void **state)
 {
     (void)state;
     memset(ops, 0, sizeof ops);
+    woken = other_woken = 0;
+    queue_init(&queue);
+    port_init(&port, &queue, OPS, count_wake, &woken);
+    port_init(&other, &queue, OPS, count_wake, &other_woken);
     return 0;
 }
 
-static void submit(struct queue *queue, int first, int count)
+static int teardown(void **state)
+{
+    (void)state;
+    port_free(&port);
+    port_free(&other);
+    queue_free(&queue);
+    return 0;
+}
+
+static void submit_through(struct port *through, int first, int count)
 {
     for (int i = first; i < first + count; i++) {
-        assert_true(queue_submit(queue, &ops[i]));
+        assert_true(port_submit(through, &ops[i]));
         assert_int_equal(ops[i].state, OP_QUEUED);
     }
-    queue_hand_over(queue);
+    port_hand_over(through);
+}
+
+static void submit(int first, int count)
+{
+    submit_through(&port, first, count);
+}
+
+static void commit(uint32_t count, uint32_t batch_max)
+{
+    struct op *batch[OPS];
+    assert_int_equal(queue_take_batch(&queue, batch, batch_max), count);
+    queue_answer(&queue, batch, count);
+}
+
+static const char *answered(void)
+{
+    return numbers(port_take_answered(&port));
 }
 
 static void ops_come_in_the_order_of_submission(void **state)
 {
     (void)state;
-    struct queue queue;
     struct op *batch[OPS];
-    queue_init(&queue, OPS);
-    submit(&queue, 0, 3);
-    submit(&queue, 3, 2);
+    submit(0, 3);
+    submit(3, 2);
     assert_int_equal(queue_take_batch(&queue, batch, OPS), 5);
     for (int i = 0; i < 5; i++) {
         assert_ptr_equal(batch[i], &ops[i]);
         assert_int_equal(ops[i].state, OP_COMMITTING);
     }
-    assert_true(queue_answer(&queue, batch, 5));
+    queue_answer(&queue, batch, 5);
     assert_int_equal(ops[4].state, OP_ANSWERED);
-    assert_string_equal(numbers(queue_take_answered(&queue)), "0 1 2 3 4");
+    assert_string_equal(answered(), "0 1 2 3 4");
     for (int i = 0; i < 5; i++)
         assert_int_equal(ops[i].state, OP_IDLE);
     assert_true(queue_sane(&queue));
-    queue_free(&queue);
+    assert_true(port_sane(&port));
 }
 
 static void a_batch_takes_no_more_than_it_was_told_to(void **state)
 {
     (void)state;
-    struct queue queue;
     struct op *batch[OPS];
-    queue_init(&queue, OPS);
-    submit(&queue, 0, 7);
+    submit(0, 7);
     for (uint32_t taken = 0; taken < 7; taken += 3) {
         uint32_t expected = taken < 6 ? 3 : 1;
         assert_int_equal(queue_take_batch(&queue, batch, 3), expected);
         assert_ptr_equal(batch[0], &ops[taken]);
-        assert_int_equal(queue_answer(&queue, batch, expected), taken == 0);
+        queue_answer(&queue, batch, expected);
     }
-    assert_string_equal(numbers(queue_take_answered(&queue)), "0 1 2 3 4 5 6");
-    queue_free(&queue);
+    assert_string_equal(answered(), "0 1 2 3 4 5 6");
 }
 
 static void nothing_moves_before_it_is_handed_over(void **state)
 {
     (void)state;
-    struct queue queue;
-    struct op *batch[OPS];
-    queue_init(&queue, OPS);
-    submit(&queue, 0, 1);
-    assert_true(queue_submit(&queue, &ops[1]));
-    assert_int_equal(queue_take_batch(&queue, batch, OPS), 1);
-    assert_true(queue_answer(&queue, batch, 1));
-    assert_string_equal(numbers(queue_take_answered(&queue)), "0");
+    submit(0, 1);
+    assert_true(port_submit(&port, &ops[1]));
+    commit(1, OPS);
+    assert_string_equal(answered(), "0");
     assert_int_equal(ops[1].state, OP_QUEUED);
-    queue_hand_over(&queue);
-    assert_int_equal(queue_take_batch(&queue, batch, OPS), 1);
-    assert_ptr_equal(batch[0], &ops[1]);
-    assert_true(queue_answer(&queue, batch, 1));
-    assert_string_equal(numbers(queue_take_answered(&queue)), "1");
-    queue_free(&queue);
+    port_hand_over(&port);
+    commit(1, OPS);
+    assert_string_equal(answered(), "1");
 }
 
-static void a_full_queue_refuses_and_the_op_stays_the_callers(void **state)
+static void a_full_port_refuses_and_the_op_stays_the_callers(void **state)
 {
     (void)state;
-    struct queue queue;
     struct op *batch[OPS];
-    queue_init(&queue, 2);
-    assert_true(queue_submit(&queue, &ops[0]));
-    assert_true(queue_submit(&queue, &ops[1]));
-    assert_false(queue_submit(&queue, &ops[2]));
+    port_init(&port, &queue, 2, count_wake, &woken);
+    assert_true(port_submit(&port, &ops[0]));
+    assert_true(port_submit(&port, &ops[1]));
+    assert_false(port_submit(&port, &ops[2]));
     assert_int_equal(ops[2].state, OP_IDLE);
-    queue_hand_over(&queue);
-    assert_false(queue_submit(&queue, &ops[2])); /* waiting counts */
+    port_hand_over(&port);
+    assert_false(port_submit(&port, &ops[2])); /* waiting counts */
     assert_int_equal(queue_take_batch(&queue, batch, OPS), 2);
-    assert_false(queue_submit(&queue, &ops[2])); /* committing counts */
-    assert_true(queue_answer(&queue, batch, 2));
-    assert_false(queue_submit(&queue, &ops[2])); /* answered and not taken back counts */
-    assert_string_equal(numbers(queue_take_answered(&queue)), "0 1");
-    submit(&queue, 2, 2);
-    assert_false(queue_submit(&queue, &ops[4]));
-    assert_int_equal(queue_take_batch(&queue, batch, OPS), 2);
-    assert_true(queue_answer(&queue, batch, 2));
-    assert_string_equal(numbers(queue_take_answered(&queue)), "2 3");
-    queue_free(&queue);
+    assert_false(port_submit(&port, &ops[2])); /* committing counts */
+    queue_answer(&queue, batch, 2);
+    assert_false(port_submit(&port, &ops[2])); /* answered and not taken back counts */
+    assert_string_equal(answered(), "0 1");
+    submit(2, 2);
+    assert_false(port_submit(&port, &ops[4]));
+    commit(2, OPS);
+    assert_string_equal(answered(), "2 3");
 }
 
 static void the_submitter_is_woken_once_until_it_has_looked(void **state)
 {
     (void)state;
-    struct queue queue;
-    struct op *batch[OPS];
-    queue_init(&queue, OPS);
-    submit(&queue, 0, 3);
-    assert_int_equal(queue_take_batch(&queue, batch, 1), 1);
-    assert_true(queue_answer(&queue, batch, 1));
-    assert_int_equal(queue_take_batch(&queue, batch, 1), 1);
-    assert_false(queue_answer(&queue, batch, 1)); /* it has been told, and has not looked yet */
-    assert_string_equal(numbers(queue_take_answered(&queue)), "0 1");
-    assert_int_equal(queue_take_batch(&queue, batch, 1), 1);
-    assert_true(queue_answer(&queue, batch, 1));
-    assert_string_equal(numbers(queue_take_answered(&queue)), "2");
-    queue_free(&queue);
+    submit(0, 3);
+    assert_int_equal(woken, 0);
+    commit(1, 1);
+    assert_int_equal(woken, 1);
+    commit(1, 1);
+    assert_int_equal(woken, 1); /* it has been told, and has not looked yet */
+    assert_string_equal(answered(), "0 1");
+    commit(1, 1);
+    assert_int_equal(woken, 2);
+    assert_string_equal(answered(), "2");
 }
 
 static void with_nothing_answered_there_is_nothing_to_take(void **state)
 {
     (void)state;
-    struct queue queue;
-    queue_init(&queue, 1);
-    assert_null(queue_take_answered(&queue));
-    queue_hand_over(&queue);
-    assert_null(queue_take_answered(&queue));
-    queue_free(&queue);
+    assert_null(port_take_answered(&port));
+    port_hand_over(&port);
+    assert_null(port_take_answered(&port));
 }
 
-static void a_closed_queue_still_gives_what_was_submitted(void **state)
+static void a_closed_queue_still_gives_what_was_handed_over(void **state)
 {
     (void)state;
-    struct queue queue;
     struct op *batch[OPS];
-    queue_init(&queue, OPS);
-    submit(&queue, 0, 2);
-    assert_true(queue_submit(&queue, &ops[2])); /* closing hands it over */
+    submit(0, 3);
     queue_close(&queue);
-    assert_int_equal(queue_take_batch(&queue, batch, 2), 2);
-    assert_true(queue_answer(&queue, batch, 2));
-    assert_int_equal(queue_take_batch(&queue, batch, 2), 1);
-    assert_ptr_equal(batch[0], &ops[2]);
-    assert_false(queue_answer(&queue, batch, 1));
+    commit(2, 2);
+    commit(1, 2);
     assert_int_equal(queue_take_batch(&queue, batch, 2), 0);
     assert_int_equal(queue_take_batch(&queue, batch, 2), 0);
-    assert_string_equal(numbers(queue_take_answered(&queue)), "0 1 2");
-    queue_free(&queue);
+    assert_string_equal(answered(), "0 1 2");
+}
+
+static void each_submitter_gets_its_own_answers_from_a_shared_batch(void **state)
+{
+    (void)state;
+    struct op *batch[OPS];
+    submit(0, 2);
+    submit_through(&other, 2, 2);
+    submit(4, 1);
+    assert_int_equal(queue_take_batch(&queue, batch, OPS), 5);
+    for (int i = 0; i < 5; i++)
+        assert_ptr_equal(batch[i], &ops[i]); /* one order, that of the hand-over */
+    queue_answer(&queue, batch, 5);
+    assert_int_equal(woken, 1);
+    assert_int_equal(other_woken, 1);
+    assert_string_equal(numbers(port_take_answered(&other)), "2 3");
+    assert_string_equal(answered(), "0 1 4");
+    assert_null(port_take_answered(&other));
+}
+
+static void only_who_has_answers_is_woken_and_only_once_told(void **state)
+{
+    (void)state;
+    submit_through(&other, 0, 1);
+    commit(1, OPS);
+    assert_int_equal(woken, 0);
+    assert_int_equal(other_woken, 1);
+    submit(1, 1);
+    submit_through(&other, 2, 1);
+    commit(2, OPS);
+    assert_int_equal(woken, 1);
+    assert_int_equal(other_woken, 1); /* it has not looked yet */
+    assert_string_equal(numbers(port_take_answered(&other)), "0 2");
+    assert_string_equal(answered(), "1");
+}
+
+static void a_full_port_is_no_other_submitters_concern(void **state)
+{
+    (void)state;
+    submit(0, OPS);
+    struct op one = {.kind = OP_ENTRY}, *batch[OPS + 1];
+    assert_false(port_submit(&port, &one));
+    assert_true(port_submit(&other, &one));
+    port_hand_over(&other);
+    assert_int_equal(queue_take_batch(&queue, batch, OPS + 1), OPS + 1);
+    assert_ptr_equal(batch[OPS], &one);
+    queue_answer(&queue, batch, OPS + 1);
+    assert_ptr_equal(port_take_answered(&other), &one);
+    assert_string_equal(answered(), "0 1 2 3 4 5 6 7");
 }
 
 static void an_insane_list_is_seen(void **state)
 {
     (void)state;
-    struct queue queue;
-    queue_init(&queue, OPS);
+    struct {
+        struct op_list *list;
+        bool in_port;
+    } const lists[] = {{&queue.waiting, false}, {&port.staged, true}, {&port.answered, true}};
     assert_true(queue_sane(&queue));
-    struct op_list *const lists[] = {&queue.waiting, &queue.answered};
+    assert_true(port_sane(&port));
+    port.pending = 2;
     for (size_t i = 0; i < COUNT_OF(lists); i++) {
         const struct op_list wrong[] = {
             {&ops[0], NULL, 1}, {NULL, &ops[0], 1}, {&ops[0], &ops[0], 0}, {NULL, NULL, 1}};
         for (size_t j = 0; j < COUNT_OF(wrong); j++) {
-            *lists[i] = wrong[j];
-            assert_false(queue_sane(&queue));
+            *lists[i].list = wrong[j];
+            assert_int_equal(queue_sane(&queue), lists[i].in_port);
+            assert_int_equal(port_sane(&port), !lists[i].in_port);
         }
-        *lists[i] = (struct op_list){&ops[0], &ops[1], 2};
+        *lists[i].list = (struct op_list){&ops[0], &ops[1], 2};
         assert_true(queue_sane(&queue));
-        *lists[i] = (struct op_list){0};
+        assert_true(port_sane(&port));
+        if (lists[i].in_port) {
+            port.pending = 1; /* fewer than there are */
+            assert_false(port_sane(&port));
+            port.pending = OPS + 1; /* more than there may be */
+            assert_false(port_sane(&port));
+            port.pending = 2;
+        }
+        *lists[i].list = (struct op_list){0};
     }
-    queue_free(&queue);
+    port.pending = 0;
 }
 
-/* --- two threads ---------------------------------------------------------------------------- */
+/* --- threads -------------------------------------------------------------------------------- */
 
-enum { MANY = 100000, PENDING = 97, BATCH = 16 };
+enum { MANY = 100000, PENDING = 97, BATCH = 16, SUBMITTERS = 2 };
 
-struct committer_thread {
-    struct queue queue;
+/* One that submits from a pool of its own, and counts what comes back. */
+struct submitter {
+    struct port port;
     sem_t wakes;
-    uint32_t committed, largest;
-    bool in_order;
+    struct op pool[PENDING], *free_ops;
+    uint32_t submitted, returned;
+    bool in_order, lost;
+    uint64_t random;
 };
 
-static void *commit_all(void *argument)
+static struct crossing {
+    struct queue queue;
+    struct submitter submitters[SUBMITTERS];
+    uint32_t committed[SUBMITTERS], largest;
+    bool in_order;
+} crossing;
+
+static void post_wake(void *context)
 {
-    struct committer_thread *thread = argument;
+    sem_post(context);
+}
+
+static void *commit_all(void *context)
+{
     struct op *batch[BATCH];
     uint32_t count;
-    while ((count = queue_take_batch(&thread->queue, batch, BATCH)) > 0) {
+    (void)context;
+    while ((count = queue_take_batch(&crossing.queue, batch, BATCH)) > 0) {
         for (uint32_t i = 0; i < count; i++) {
-            thread->in_order = thread->in_order && batch[i]->client == thread->committed;
-            batch[i]->balance_cents = thread->committed++;
+            uint32_t *next = &crossing.committed[batch[i]->key_bytes]; /* whose op it is */
+            crossing.in_order = crossing.in_order && batch[i]->client == *next;
+            batch[i]->balance_cents = (*next)++;
         }
-        if (count > thread->largest)
-            thread->largest = count;
-        if (queue_answer(&thread->queue, batch, count))
-            sem_post(&thread->wakes);
+        if (count > crossing.largest)
+            crossing.largest = count;
+        queue_answer(&crossing.queue, batch, count);
     }
     return NULL;
 }
@@ -236,69 +324,106 @@ static bool wait_for_wake(sem_t *wakes)
     return sem_timedwait(wakes, &until) == 0;
 }
 
-static void a_hundred_thousand_ops_cross_two_threads_in_order_and_once(void **state)
+static uint32_t up_to(struct submitter *submitter, uint32_t max)
+{
+    submitter->random = submitter->random * UINT64_C(6364136223846793005) + 1442695040888963407;
+    return (uint32_t)(submitter->random >> 33) % (max + 1);
+}
+
+static void take_back(struct submitter *submitter)
+{
+    struct op *op = port_take_answered(&submitter->port), *next;
+    for (; op; op = next) {
+        next = op->next;
+        submitter->in_order = submitter->in_order && op->client == submitter->returned &&
+                              op->balance_cents == submitter->returned;
+        submitter->returned++;
+        op->next = submitter->free_ops;
+        submitter->free_ops = op;
+    }
+}
+
+static void *submit_many(void *context)
+{
+    struct submitter *submitter = context;
+    while (submitter->returned < MANY && !submitter->lost) {
+        for (uint32_t turn = 1 + up_to(submitter, 2 * BATCH);
+             turn > 0 && submitter->free_ops && submitter->submitted < MANY; turn--) {
+            struct op *op = submitter->free_ops;
+            submitter->free_ops = op->next;
+            op->client = submitter->submitted++;
+            submitter->lost = submitter->lost || !port_submit(&submitter->port, op);
+        }
+        port_hand_over(&submitter->port);
+        if (submitter->submitted < MANY && submitter->free_ops && up_to(submitter, 3) > 0)
+            continue; /* more before the answers are looked at */
+        submitter->lost = submitter->lost || !wait_for_wake(&submitter->wakes);
+        take_back(submitter);
+    }
+    return NULL;
+}
+
+static void a_hundred_thousand_ops_of_each_submitter_cross_in_order_and_once(void **state)
 {
     (void)state;
-    static struct committer_thread thread;
-    static struct op pool[PENDING];
-    struct op *free_ops = NULL;
-    pthread_t id;
-
+    pthread_t committer, submitters[SUBMITTERS];
     random_begin();
-    thread.in_order = true;
-    queue_init(&thread.queue, PENDING);
-    sem_init(&thread.wakes, 0, 0);
-    for (int i = 0; i < PENDING; i++) {
-        pool[i].next = free_ops;
-        free_ops = &pool[i];
-    }
-    assert_int_equal(pthread_create(&id, NULL, commit_all, &thread), 0);
-    uint32_t submitted = 0, returned = 0;
-    while (returned < MANY) {
-        uint64_t turn = random_between(1, UINT64_C(2) * BATCH);
-        for (; turn > 0 && free_ops && submitted < MANY; turn--) {
-            struct op *op = free_ops;
-            free_ops = op->next;
-            op->client = submitted++;
-            assert_true(queue_submit(&thread.queue, op));
-        }
-        queue_hand_over(&thread.queue);
-        if (submitted < MANY && free_ops && random_between(0, 3) > 0)
-            continue; /* more before the answers are looked at */
-        if (!wait_for_wake(&thread.wakes))
-            FAIL("no wake for 20 s; %u of %u came back", returned, submitted);
-        struct op *op = queue_take_answered(&thread.queue), *next;
-        for (; op; op = next) {
-            next = op->next;
-            assert_int_equal(op->client, returned);
-            assert_int_equal(op->balance_cents, returned);
-            returned++;
-            op->next = free_ops;
-            free_ops = op;
+    crossing.in_order = true;
+    queue_init(&crossing.queue);
+    for (int i = 0; i < SUBMITTERS; i++) {
+        struct submitter *submitter = &crossing.submitters[i];
+        port_init(&submitter->port, &crossing.queue, PENDING, post_wake, &submitter->wakes);
+        sem_init(&submitter->wakes, 0, 0);
+        submitter->in_order = true;
+        submitter->random = random_next();
+        for (int j = 0; j < PENDING; j++) {
+            submitter->pool[j].key_bytes = (uint8_t)i;
+            submitter->pool[j].next = submitter->free_ops;
+            submitter->free_ops = &submitter->pool[j];
         }
     }
-    queue_close(&thread.queue);
-    assert_int_equal(pthread_join(id, NULL), 0);
-    assert_true(thread.in_order);
-    assert_int_equal(thread.committed, MANY);
-    assert_in_range(thread.largest, 1, BATCH);
-    assert_null(queue_take_answered(&thread.queue));
-    sem_destroy(&thread.wakes);
-    queue_free(&thread.queue);
+    assert_int_equal(pthread_create(&committer, NULL, commit_all, NULL), 0);
+    for (int i = 0; i < SUBMITTERS; i++)
+        assert_int_equal(pthread_create(&submitters[i], NULL, submit_many, &crossing.submitters[i]),
+                         0);
+    for (int i = 0; i < SUBMITTERS; i++)
+        assert_int_equal(pthread_join(submitters[i], NULL), 0);
+    queue_close(&crossing.queue);
+    assert_int_equal(pthread_join(committer, NULL), 0);
+
+    assert_true(crossing.in_order);
+    assert_in_range(crossing.largest, 1, BATCH);
+    for (int i = 0; i < SUBMITTERS; i++) {
+        struct submitter *submitter = &crossing.submitters[i];
+        if (submitter->lost)
+            FAIL("submitter %d: refused, or no wake for 20 s; %u of %u came back", i,
+                 submitter->returned, submitter->submitted);
+        assert_true(submitter->in_order);
+        assert_int_equal(submitter->returned, MANY);
+        assert_int_equal(crossing.committed[i], MANY);
+        assert_null(port_take_answered(&submitter->port));
+        sem_destroy(&submitter->wakes);
+        port_free(&submitter->port);
+    }
+    queue_free(&crossing.queue);
 }
 
 int main(void)
 {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(ops_come_in_the_order_of_submission, fresh_ops),
-        cmocka_unit_test_setup(a_batch_takes_no_more_than_it_was_told_to, fresh_ops),
-        cmocka_unit_test_setup(nothing_moves_before_it_is_handed_over, fresh_ops),
-        cmocka_unit_test_setup(a_full_queue_refuses_and_the_op_stays_the_callers, fresh_ops),
-        cmocka_unit_test_setup(the_submitter_is_woken_once_until_it_has_looked, fresh_ops),
-        cmocka_unit_test_setup(with_nothing_answered_there_is_nothing_to_take, fresh_ops),
-        cmocka_unit_test_setup(a_closed_queue_still_gives_what_was_submitted, fresh_ops),
-        cmocka_unit_test_setup(an_insane_list_is_seen, fresh_ops),
-        cmocka_unit_test(a_hundred_thousand_ops_cross_two_threads_in_order_and_once),
+        TEST(ops_come_in_the_order_of_submission),
+        TEST(a_batch_takes_no_more_than_it_was_told_to),
+        TEST(nothing_moves_before_it_is_handed_over),
+        TEST(a_full_port_refuses_and_the_op_stays_the_callers),
+        TEST(the_submitter_is_woken_once_until_it_has_looked),
+        TEST(with_nothing_answered_there_is_nothing_to_take),
+        TEST(a_closed_queue_still_gives_what_was_handed_over),
+        TEST(each_submitter_gets_its_own_answers_from_a_shared_batch),
+        TEST(only_who_has_answers_is_woken_and_only_once_told),
+        TEST(a_full_port_is_no_other_submitters_concern),
+        TEST(an_insane_list_is_seen),
+        cmocka_unit_test(a_hundred_thousand_ops_of_each_submitter_cross_in_order_and_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
