@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -214,6 +215,66 @@ static void a_batch_that_takes_longer_than_anybody_waits_is_stuck(void **state)
     assert_false(commit_stuck(&commit));
 }
 
+/* --- readers of other processes ------------------------------------------------------------- */
+
+/* A line of LMDB's for each slot that is taken, after a headline. */
+static int find_process(const char *line, void *process)
+{
+    char found[24];
+    (void)snprintf(found, sizeof found, "%10d ", (int)*(pid_t *)process);
+    if (strncmp(line, found, strlen(found)) == 0)
+        *(pid_t *)process = 0;
+    return 0;
+}
+
+static bool has_slot(pid_t process)
+{
+    assert_true(mdb_reader_list(ledger.environment.env, find_process, &process) >= 0);
+    return process == 0;
+}
+
+/* Another process, killed in the middle of a snapshot. */
+static pid_t dead_reader(void)
+{
+    int ready[2];
+    char byte;
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        MDB_env *env;
+        MDB_txn *txn;
+        bool reads = mdb_env_create(&env) == MDB_SUCCESS &&
+                     mdb_env_open(env, ledger.path, MDB_RDONLY, 0) == MDB_SUCCESS &&
+                     mdb_txn_begin(env, NULL, MDB_RDONLY, &txn) == MDB_SUCCESS;
+        byte = reads ? 'y' : 'n';
+        if (write(ready[1], &byte, 1) == 1)
+            pause();
+        _exit(0);
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    assert_int_equal(byte, 'y');
+    assert_true(has_slot(child));
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    close(ready[0]);
+    close(ready[1]);
+    return child;
+}
+
+static void a_reader_that_was_killed_is_forgotten_but_not_at_every_commit(void **state)
+{
+    (void)state;
+    pid_t dead = dead_reader();
+    assert_true(has_slot(dead));
+    commit.readers_checked_ms = serving_clock_ms() + 60000;
+    assert_int_equal(run_one(entry_op(1, C, 1, NULL)), OUTCOME_OK);
+    assert_true(has_slot(dead));
+    int64_t long_ago_ms = commit.readers_checked_ms = serving_clock_ms() - 1000;
+    assert_int_equal(run_one(entry_op(1, C, 1, NULL)), OUTCOME_OK);
+    assert_false(has_slot(dead));
+    assert_true(commit.readers_checked_ms > long_ago_ms);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -225,6 +286,7 @@ int main(void)
         TEST(setting_the_clock_forward_forgets_no_key),
         TEST(a_clock_behind_the_journal_is_told_once),
         TEST(a_batch_that_takes_longer_than_anybody_waits_is_stuck),
+        TEST(a_reader_that_was_killed_is_forgotten_but_not_at_every_commit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

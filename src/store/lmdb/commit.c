@@ -18,6 +18,8 @@ enum { OP_PAGES = 16, COMMIT_PAGES = 64 };
 
 enum { CLOCK_BEHIND_US = 1000000 }; /* the journal may lead by what one batch takes, and more */
 
+enum { READERS_CHECK_MS = 1000 }; /* a few system calls for each process that reads beside us */
+
 int64_t commit_clock_us(void)
 {
     struct timespec now;
@@ -254,9 +256,22 @@ static void commit_some(struct commit *commit, struct op **ops, uint32_t count)
     }
 }
 
+/* One that was killed while it read has left its snapshot behind, whose pages no commit could use
+ * again. */
+static void forget_dead_readers(struct commit *commit, int64_t now_ms)
+{
+    int dead;
+    if (now_ms - commit->readers_checked_ms < READERS_CHECK_MS)
+        return;
+    commit->readers_checked_ms = now_ms;
+    (void)mdb_reader_check(commit->environment->env, &dead);
+}
+
 void commit_ops(struct commit *commit, struct op **ops, uint32_t count)
 {
-    atomic_store(&commit->since_ms, serving_clock_ms());
+    int64_t now_ms = serving_clock_ms();
+    atomic_store(&commit->since_ms, now_ms);
+    forget_dead_readers(commit, now_ms);
     if (file_is_gone(commit))
         serving_down(commit->serving, "its data file has been deleted");
     commit_some(commit, ops, count);

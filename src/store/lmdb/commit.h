@@ -3,7 +3,8 @@
  * commit.h - from a batch to the disk, and the fate of each of its ops.
  *
  * Purpose    Make room, apply, flush; and where one of these fails, find out for each op what is
- *            known. docs/decisions/0005-when-the-disk-fails.md has the table.
+ *            known. Readers of other processes that died are forgotten, so that their snapshots
+ *            do not make the file grow. docs/decisions/0005-when-the-disk-fails.md has the table.
  * Invariant  OUTCOME_OK on an entry: both of LMDB's flushes are done (unless the environment was
  *            opened without them). Anything but OUTCOME_UNKNOWN: the op's end is certain. A batch
  *            that fails without a trace is halved until each op is judged by itself (but for want
@@ -37,7 +38,8 @@ struct commit {
     bool clock_behind; /* the journal's end lies ahead of the clock, and the log said so */
     int64_t opened_us; /* the clock at opening, and a clock that is never set */
     int64_t opened_ms;
-    _Atomic int64_t since_ms; /* when the present batch began, 0 between batches */
+    int64_t readers_checked_ms; /* by serving_clock_ms() */
+    _Atomic int64_t since_ms;   /* when the present batch began, 0 between batches */
 };
 
 /* The caller has filled in environment, committed and serving, and opened batch and space. */
