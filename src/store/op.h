@@ -66,4 +66,7 @@ static inline bool op_writes(const struct op *op)
     return op->kind == OP_ENTRY || op->kind == OP_OPEN || op->kind == OP_LIMIT;
 }
 
+/* Is it a question that a store can be asked? (Whoever submits one sees to it.) */
+bool op_sane(const struct op *op);
+
 #endif

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "store/lmdb/bytes.h"
 #include "store/lmdb/crc32c.h"
 
 enum { RECORD_VERSION = 1, CRC_BYTES = 4 };
@@ -14,39 +15,7 @@ enum { RECORD_VERSION = 1, CRC_BYTES = 4 };
 static const uint8_t meta_magic[8] = "crebito";
 static const char meta_key[] = META_KEY;
 
-/* --- bytes out ---------------------------------------------------------------------------- */
-
-struct writer {
-    uint8_t *start, *at;
-};
-
-static void put_bytes(struct writer *writer, const void *bytes, size_t size)
-{
-    memcpy(writer->at, bytes, size);
-    writer->at += size;
-}
-
-static void put_u8(struct writer *writer, unsigned value)
-{
-    *writer->at++ = (uint8_t)value;
-}
-
-static void put_u32(struct writer *writer, uint32_t value)
-{
-    for (int shift = 0; shift < 32; shift += 8)
-        put_u8(writer, (value >> shift) & 0xff);
-}
-
-static void put_u64(struct writer *writer, uint64_t value)
-{
-    put_u32(writer, (uint32_t)value);
-    put_u32(writer, (uint32_t)(value >> 32));
-}
-
-static void put_i64(struct writer *writer, int64_t value)
-{
-    put_u64(writer, (uint64_t)value);
-}
+/* --- frames of records --------------------------------------------------------------------- */
 
 /* Version, three bytes that the record may use, and so everything after them aligned. */
 static struct writer begin(uint8_t *value, unsigned first, unsigned second)
@@ -65,59 +34,6 @@ static size_t seal(struct writer *writer, const void *key, size_t key_bytes)
     crc = crc32c_extend(crc, writer->start, (size_t)(writer->at - writer->start));
     put_u32(writer, crc);
     return (size_t)(writer->at - writer->start);
-}
-
-/* --- bytes in ----------------------------------------------------------------------------- */
-
-struct reader {
-    const uint8_t *at, *end;
-    bool wrong; /* more was asked for than there is (and zeros were given), or not what must be */
-};
-
-static const uint8_t *get_bytes(struct reader *reader, size_t size)
-{
-    static const uint8_t zeros[DESCRIPTION_BYTES_MAX];
-    if ((size_t)(reader->end - reader->at) < size) {
-        reader->wrong = true;
-        return zeros;
-    }
-    const uint8_t *bytes = reader->at;
-    reader->at += size;
-    return bytes;
-}
-
-static uint8_t get_u8(struct reader *reader)
-{
-    return *get_bytes(reader, 1);
-}
-
-static void get_zeros(struct reader *reader, int count)
-{
-    while (count-- > 0)
-        if (get_u8(reader) != 0)
-            reader->wrong = true;
-}
-
-static uint32_t u32_at(const uint8_t *bytes)
-{
-    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
-           (uint32_t)bytes[3] << 24;
-}
-
-static uint32_t get_u32(struct reader *reader)
-{
-    return u32_at(get_bytes(reader, 4));
-}
-
-static uint64_t get_u64(struct reader *reader)
-{
-    uint64_t low = get_u32(reader);
-    return low | (uint64_t)get_u32(reader) << 32;
-}
-
-static int64_t get_i64(struct reader *reader)
-{
-    return (int64_t)get_u64(reader);
 }
 
 /* False unless the checksum is right; then the reader stands at the first byte. */
@@ -139,11 +55,6 @@ static bool open_record(struct reader *reader, const void *key, size_t key_bytes
                         const uint8_t *value, size_t size)
 {
     return unseal(reader, key, key_bytes, value, size) && get_u8(reader) == RECORD_VERSION;
-}
-
-static bool finished(const struct reader *reader)
-{
-    return !reader->wrong && reader->at == reader->end;
 }
 
 /* --- keys --------------------------------------------------------------------------------- */
