@@ -47,7 +47,10 @@ static int run(const char *name, const char *folder, struct job *job, char url[U
         fprintf(stderr, "crebito: %s: the path is too long\n", name);
         return EXIT_USAGE;
     }
-    return task_run(name, copy, job);
+    int status = task_run(name, copy, job);
+    if (status != EXIT_DONE)
+        archive_clear(job->to); /* it may have died of a damaged page */
+    return status;
 }
 
 int command_backup(const struct options *options)

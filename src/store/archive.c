@@ -7,6 +7,7 @@
 #include "store/archive.h"
 
 #include "store/lmdb/lmdb_archive.h"
+#include "store/lmdb/target.h"
 #include "store/url.h"
 
 enum archive_end archive_verify(const char *url, struct task *task, struct archive_facts *ret_facts,
@@ -24,6 +25,13 @@ enum archive_end archive_copy(const char *from_url, const char *to_url, struct t
         return ARCHIVE_UNREADABLE;
     return lmdb_archive_copy(url_lmdb_path(from_url), url_lmdb_path(to_url), task, ret_facts, error,
                              error_size);
+}
+
+void archive_clear(const char *url)
+{
+    char ignored[256];
+    if (url_known(url, ignored, sizeof ignored))
+        target_clear(url_lmdb_path(url));
 }
 
 enum archive_end archive_read(const char *url, const struct archive_range *range,

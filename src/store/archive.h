@@ -58,6 +58,10 @@ MUST_CHECK enum archive_end archive_copy(const char *from_url, const char *to_ur
                                          struct task *task, struct archive_facts *ret_facts,
                                          char *error, size_t error_size);
 
+/* Removes what a copy or a build left that died before it could: of a target that came to be, or
+ * that another process is making, nothing. */
+void archive_clear(const char *url);
+
 /* Where records go to, in the order of the journal. False from a call: it wants no more. */
 struct archive_sink {
     bool (*begin)(void *context, int64_t created_us);

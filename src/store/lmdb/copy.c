@@ -33,7 +33,8 @@ static enum archive_end cannot_read(struct copy *copy, int result)
 
 static enum archive_end cannot_write(struct copy *copy, int result)
 {
-    snprintf(copy->error, copy->error_size, "cannot write the copy: %s", mdb_strerror(result));
+    snprintf(copy->error, copy->error_size, "cannot write the copy: %s",
+             environment_write_error(result));
     return ARCHIVE_FAILED;
 }
 

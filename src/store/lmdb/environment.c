@@ -116,7 +116,8 @@ bool environment_name(struct environment *environment, const struct folder *fold
         (renameat(folder->fd, file, folder->fd, FOLDER_DATA) != 0 || fsync(folder->fd) != 0))
         result = errno;
     if (result != MDB_SUCCESS) {
-        say(error, error_size, path, "cannot create the store", result);
+        snprintf(error, error_size, "%s: cannot create the store: %s", path,
+                 environment_write_error(result));
         environment_discard(environment, folder, file);
         return false;
     }
@@ -156,10 +157,12 @@ static bool file_is_whole(const struct environment *environment)
 static enum environment_end cannot(const char *what, int result, const char *path, char *error,
                                    size_t error_size)
 {
+    if (result < 0 && result != MDB_READERS_FULL && result != MDB_MAP_RESIZED) {
+        say(error, error_size, path, FOLDER_DATA " is damaged", result);
+        return ENVIRONMENT_DAMAGED;
+    }
     say(error, error_size, path, what, result);
-    return result < 0 && result != MDB_READERS_FULL && result != MDB_MAP_RESIZED
-               ? ENVIRONMENT_DAMAGED
-               : ENVIRONMENT_REFUSED;
+    return ENVIRONMENT_REFUSED;
 }
 
 /* The layout's number first: another layout may have other tables. */
@@ -258,6 +261,15 @@ enum environment_end environment_open(struct environment *ret, const char *path,
 void environment_close(struct environment *environment)
 {
     mdb_env_close(environment->env);
+}
+
+const char *environment_write_error(int result)
+{
+    if (result == EIO) /* LMDB's word for a write that fell short as well */
+        return "Input/output error: is the disk full?";
+    if (result == MDB_MAP_FULL)
+        return "it is larger than --map-size allows";
+    return mdb_strerror(result);
 }
 
 uint64_t environment_used_bytes(const struct environment *environment)

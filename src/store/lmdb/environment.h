@@ -63,6 +63,9 @@ MUST_CHECK bool environment_name(struct environment *environment, const struct f
 void environment_discard(struct environment *environment, const struct folder *folder,
                          const char *file);
 
+/* What a write to a new store has failed with, in words. */
+const char *environment_write_error(int result);
+
 /* Bytes of the data file in use, as of the last commit. */
 uint64_t environment_used_bytes(const struct environment *environment);
 

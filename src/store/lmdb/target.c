@@ -98,6 +98,24 @@ static void clear_away(struct target *target)
     folder_release(&target->folder);
 }
 
+void target_clear(const char *path)
+{
+    struct target target;
+    struct stat status;
+    char ignored[256];
+    if (!name_both(&target, path))
+        return;
+    if (stat(target.working, &status) != 0)
+        memcpy(target.working, target.path, sizeof target.working);
+    if (stat(target.working, &status) != 0 ||
+        !folder_take(&target.folder, target.working, ignored, sizeof ignored))
+        return;
+    (void)unlinkat(target.folder.fd, FOLDER_DATA_PARTIAL, 0);
+    if (!in_place(&target))
+        (void)unlinkat(target.folder.fd, FOLDER_DATA, 0);
+    clear_away(&target);
+}
+
 bool target_finish(struct target *target, char *error, size_t error_size)
 {
     if (!environment_name(&target->environment, &target->folder, target->working,

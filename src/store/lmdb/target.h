@@ -42,4 +42,7 @@ void target_abandon(struct target *target);
 /* Is there a PATH.partial that a killed process has left? */
 bool target_was_interrupted(const char *path);
 
+/* Removes what a killed process has left of a copy to `path`; not what another is writing. */
+void target_clear(const char *path);
+
 #endif
