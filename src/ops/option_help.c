@@ -26,8 +26,10 @@ static void print_wrapped(const char *text, int column)
         text += word;
         if (*text == ' ')
             text++;
-        for (; *text == '\n'; text++) {
-            putchar('\n');
+        int lines = (int)strspn(text, "\n");
+        if (lines > 0) {
+            printf("%.*s%*s", lines, text, column, "");
+            text += lines;
             at = column;
         }
     }
