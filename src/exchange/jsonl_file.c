@@ -22,13 +22,12 @@ void jsonl_file_begin(struct jsonl_file *file, int fd, struct task *task)
 __attribute__((format(printf, 4, 5))) static enum jsonl_file_step wrong(
     const struct jsonl_file *file, char *error, size_t error_size, const char *format, ...)
 {
+    char reason[2 * REASON_BYTES];
     va_list arguments;
-    int used = snprintf(error, error_size, "line %llu: ", (unsigned long long)file->lines.number);
-    if (used < 0 || (size_t)used >= error_size)
-        return JSONL_FILE_WRONG;
     va_start(arguments, format);
-    vsnprintf(error + used, error_size - (size_t)used, format, arguments);
+    vsnprintf(reason, sizeof reason, format, arguments);
     va_end(arguments);
+    snprintf(error, error_size, "line %llu: %s", (unsigned long long)file->lines.number, reason);
     return JSONL_FILE_WRONG;
 }
 
@@ -61,7 +60,7 @@ static enum jsonl_file_step next(struct jsonl_file *file, struct jsonl_line *ret
 enum jsonl_file_step jsonl_file_header(struct jsonl_file *file, int64_t *ret_created_us,
                                        char *error, size_t error_size)
 {
-    struct jsonl_line line;
+    struct jsonl_line line = {0};
     enum jsonl_file_step step = next(file, &line, error, error_size);
     if (step == JSONL_FILE_END) {
         snprintf(error, error_size, "empty: not even the header of an export is there");
@@ -81,7 +80,7 @@ enum jsonl_file_step jsonl_file_header(struct jsonl_file *file, int64_t *ret_cre
 static enum jsonl_file_step end(struct jsonl_file *file, uint64_t records, char *error,
                                 size_t error_size)
 {
-    struct jsonl_line line;
+    struct jsonl_line line = {0};
     if (records != file->sequence)
         return wrong(file, error, error_size, "the end speaks of %llu records, and %llu were here",
                      (unsigned long long)records, (unsigned long long)file->sequence);
@@ -94,7 +93,7 @@ static enum jsonl_file_step end(struct jsonl_file *file, uint64_t records, char 
 enum jsonl_file_step jsonl_file_record(struct jsonl_file *file, struct archive_record *ret,
                                        char *error, size_t error_size)
 {
-    struct jsonl_line line;
+    struct jsonl_line line = {0};
     enum jsonl_file_step step = next(file, &line, error, error_size);
     if (step == JSONL_FILE_END)
         return wrong(file, error, error_size, "cut short: it is the last line, and not an end");

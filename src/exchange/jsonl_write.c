@@ -18,7 +18,7 @@ enum {
     "{\"sequence\":,\"client\":,\"kind\":\"opening\",\"amount_cents\":,\"balance_cents\":," \
     "\"limit_cents\":,\"time\":\"\",\"description\":\"\",\"key\":\"\"}\n"
 
-static_assert(sizeof EMPTY_RECORD + NUMBERS * NUMBER_BYTES_MAX + TEXT_TIME_BYTES +
+static_assert((int)sizeof EMPTY_RECORD + NUMBERS * NUMBER_BYTES_MAX + TEXT_TIME_BYTES +
                       ESCAPED * (DESCRIPTION_BYTES_MAX + KEY_BYTES_MAX) <=
                   JSONL_WRITTEN_BYTES_MAX,
               "the largest record fits");

@@ -32,7 +32,7 @@ void lines_begin(struct lines *lines, int fd, size_t line_bytes_max, struct task
     lines->line_bytes_max = line_bytes_max;
     lines->task = task;
     lines->start = lines->end = 0;
-    if (fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode) && at >= 0 && facts.st_size > at)
+    if (fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_size > at)
         task->total_bytes = (uint64_t)(facts.st_size - at);
     assert(lines_sane(lines));
 }

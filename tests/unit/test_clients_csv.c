@@ -129,6 +129,9 @@ static void each_bad_row_is_told_by_its_field_and_rule_and_the_next_is_read(void
         {",5,0", ID},
         {"-,5,0", ID},
         {"\xd9\xa1,5,0", ID},
+        {"\xef\xbb\xbf"
+         "1,5,0",
+         ID},                     /* not in the first line */
         {"id,limit,balance", ID}, /* not in the first line */
         {"1,,0", LIMIT},
         {"1, ,0", LIMIT},
@@ -170,6 +173,19 @@ static void each_bad_row_is_told_by_its_field_and_rule_and_the_next_is_read(void
     }
 }
 
+static void a_byte_order_mark_alone_is_a_blank_line_and_half_of_one_is_not(void **state)
+{
+    (void)state;
+    int fd = begin("\xef\xbb\xbf", 3);
+    assert_int_equal(next(), CLIENTS_END);
+    close(fd);
+    fd = begin("\xef\xbb"
+               "1,5\n",
+               6);
+    assert_int_equal(next(), CLIENTS_BAD);
+    close(fd);
+}
+
 static void a_nul_byte_is_a_bad_field(void **state)
 {
     (void)state;
@@ -200,9 +216,9 @@ static void a_row_over_the_bound_is_told_and_the_next_is_read(void **state)
     (void)state;
     char text[CLIENTS_LINE_BYTES_MAX + 20];
     memset(text, ' ', sizeof text);
-    memcpy(text, "1,5", 3);
-    text[CLIENTS_LINE_BYTES_MAX] = '\n';
-    memcpy(text + CLIENTS_LINE_BYTES_MAX + 1, "2,5\n", 4);
+    static const char first[] = {'1', ',', '5'}, second[] = {'\n', '2', ',', '5', '\n'};
+    memcpy(text, first, sizeof first);
+    memcpy(text + CLIENTS_LINE_BYTES_MAX, second, sizeof second);
     int fd = begin(text, CLIENTS_LINE_BYTES_MAX + 5);
     expect_row(text, 1, 1, 5, 0);
     expect_row(text, 2, 2, 5, 0);
@@ -286,6 +302,7 @@ int main(void)
         cmocka_unit_test(rows_are_id_limit_and_opening_balance),
         cmocka_unit_test(what_spreadsheets_write_around_a_row_is_no_fault),
         cmocka_unit_test(each_bad_row_is_told_by_its_field_and_rule_and_the_next_is_read),
+        cmocka_unit_test(a_byte_order_mark_alone_is_a_blank_line_and_half_of_one_is_not),
         cmocka_unit_test(a_nul_byte_is_a_bad_field),
         cmocka_unit_test(a_first_line_with_other_names_is_a_bad_row),
         cmocka_unit_test(a_row_over_the_bound_is_told_and_the_next_is_read),

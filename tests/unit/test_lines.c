@@ -108,7 +108,8 @@ static void a_line_longer_than_the_buffer_is_one_line(void **state)
     char *text = malloc(SIZE + 3);
     assert_non_null(text);
     memset(text, 'x', SIZE);
-    memcpy(text + SIZE, "\na\n", 3);
+    static const char end[] = {'\n', 'a', '\n'};
+    memcpy(text + SIZE, end, sizeof end);
     int fd = file_of(text, SIZE + 3);
     begin(fd, LINES_BUFFER_BYTES - 1);
     expect_step(LINES_TOO_LONG, 1);
@@ -209,6 +210,10 @@ static void progress_is_that_of_the_file_from_where_it_stands(void **state)
     expect_line(2, "cd", 2, true);
     expect_step(LINES_END, 2);
     assert_int_equal(task.done_bytes, 6);
+    assert_int_equal(lseek(fd, 99, SEEK_SET), 99); /* behind the end */
+    begin(fd, 10);
+    assert_int_equal(task.total_bytes, 0);
+    expect_step(LINES_END, 0);
     close(fd);
 }
 

@@ -80,7 +80,8 @@ static void utf_8_is_what_jansson_takes_for_it(void **state)
         for (size_t j = 0; j < bytes; j++)
             text[2 + j] = (char)(random_between(0, 3) ? near[random_between(0, COUNT_OF(near) - 1)]
                                                       : random_between(0x80, 0xff));
-        memcpy(text + 2 + bytes, "\"]", 2);
+        text[2 + bytes] = '"';
+        text[3 + bytes] = ']';
         json_t *value = json_loadb(text, bytes + 4, 0, NULL);
         bool is_utf_8 = value != NULL;
         json_decref(value);
