@@ -153,6 +153,121 @@ static void a_refused_entry_is_not_remembered(void **state)
     assert_int_equal(account.recent[0].kind, ENTRY_CREDIT);
 }
 
+/* --- a balance alone ------------------------------------------------------------------------ */
+
+static void a_balance_alone_is_judged_by_the_same_rule(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t limit, balance;
+        enum entry_kind kind;
+        int64_t amount;
+        enum outcome outcome;
+        int64_t after;
+    } cases[] = {
+        {100, 0, ENTRY_DEBIT, 100, OUTCOME_OK, -100},
+        {100, 0, ENTRY_DEBIT, 101, OUTCOME_LIMIT_EXCEEDED, 0},
+        {100, -100, ENTRY_CREDIT, 30, OUTCOME_OK, -70},
+        {0, CENTS_MAX - 1, ENTRY_CREDIT, 1, OUTCOME_OK, CENTS_MAX},
+        {0, CENTS_MAX - 1, ENTRY_CREDIT, 2, OUTCOME_BALANCE_MAX, CENTS_MAX - 1},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct entry entry = entry_of(cases[i].kind, cases[i].amount);
+        int64_t balance = cases[i].balance;
+        assert_int_equal(ledger_decide(&balance, cases[i].limit, &entry), cases[i].outcome);
+        assert_true(balance == cases[i].after);
+    }
+}
+
+struct decision {
+    int64_t limit, balance;
+    enum entry_kind kind;
+    int64_t amount;
+};
+
+static void decide(const void *argument)
+{
+    const struct decision *decision = argument;
+    struct entry entry = entry_of(decision->kind, decision->amount);
+    int64_t balance = decision->balance;
+    (void)!ledger_decide(&balance, decision->limit, &entry);
+}
+
+static void a_decision_on_what_cannot_be_is_a_mistake_of_ours(void **state)
+{
+    (void)state;
+    static const struct decision sound[] = {{100, -100, ENTRY_CREDIT, 1},
+                                            {100, -100, ENTRY_DEBIT, 1},
+                                            {0, CENTS_MAX, ENTRY_DEBIT, CENTS_MAX}};
+    static const struct decision unsound[] = {{100, 0, ENTRY_CREDIT, 0},
+                                              {100, 0, (enum entry_kind)'o', 1},
+                                              {100, -101, ENTRY_CREDIT, 1},
+                                              {100, CENTS_MAX + 1, ENTRY_DEBIT, 1}};
+    for (size_t i = 0; i < COUNT_OF(sound); i++)
+        assert_false(asserts(decide, &sound[i]));
+    for (size_t i = 0; i < COUNT_OF(unsound); i++)
+        assert_true(asserts(decide, &unsound[i]));
+}
+
+/* --- the limit ------------------------------------------------------------------------------ */
+
+static void expect_limit(int64_t limit, int64_t balance, int64_t wanted, enum outcome outcome)
+{
+    struct account account = account_of(limit, balance), before;
+    account.recent_count = 1;
+    account.recent[0] = entry_of(ENTRY_DEBIT, 1);
+    before = account;
+    assert_int_equal(ledger_set_limit(&account, wanted), outcome);
+    if (outcome == OUTCOME_OK)
+        before.limit_cents = wanted;
+    assert_memory_equal(&account, &before, sizeof account); /* and nothing else */
+    assert_true(account_sane(&account));
+}
+
+static void a_limit_can_be_raised(void **state)
+{
+    (void)state;
+    expect_limit(0, 0, 1, OUTCOME_OK);
+    expect_limit(100, -100, 101, OUTCOME_OK);
+    expect_limit(100, 50, CENTS_MAX, OUTCOME_OK);
+    expect_limit(CENTS_MAX, -CENTS_MAX, CENTS_MAX, OUTCOME_OK);
+}
+
+static void a_limit_can_be_lowered_to_exactly_the_debt_and_no_further(void **state)
+{
+    (void)state;
+    expect_limit(100, -60, 60, OUTCOME_OK);
+    expect_limit(100, -60, 59, OUTCOME_LIMIT_EXCEEDED);
+    expect_limit(100, -1, 0, OUTCOME_LIMIT_EXCEEDED);
+    expect_limit(CENTS_MAX, -CENTS_MAX, CENTS_MAX - 1, OUTCOME_LIMIT_EXCEEDED);
+}
+
+static void an_account_without_debt_can_be_left_without_a_limit(void **state)
+{
+    (void)state;
+    expect_limit(100, 0, 0, OUTCOME_OK);
+    expect_limit(100, 1, 0, OUTCOME_OK);
+    expect_limit(CENTS_MAX, CENTS_MAX, 0, OUTCOME_OK);
+}
+
+static void set_limit(const void *argument)
+{
+    struct account account = account_of(100, 0);
+    (void)!ledger_set_limit(&account, *(const int64_t *)argument);
+}
+
+static void a_limit_that_cannot_be_is_a_mistake_of_ours(void **state)
+{
+    (void)state;
+    static const int64_t sound[] = {0, CENTS_MAX}, unsound[] = {-1, CENTS_MAX + 1};
+    for (size_t i = 0; i < COUNT_OF(sound); i++) {
+        assert_false(asserts(set_limit, &sound[i]));
+        assert_true(asserts(set_limit, &unsound[i]));
+    }
+}
+
+/* --- random walks --------------------------------------------------------------------------- */
+
 static int64_t random_amount(void)
 {
     int64_t small = (int64_t)random_between(1, 100), large = (int64_t)random_between(1, CENTS_MAX);
@@ -281,6 +396,43 @@ static void each_clause_of_a_sane_account_counts(void **state)
     }
 }
 
+/* Its terms are those of an account, without its entries. */
+static void each_clause_of_sane_terms_counts(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t limit, balance;
+        uint32_t client;
+        bool sane;
+    } cases[] = {
+        {0, 0, 1, true},
+        {CENTS_MAX, -CENTS_MAX, CLIENT_MAX, true},
+        {0, CENTS_MAX, 1, true},
+        {0, 0, 0, false},
+        {0, 0, CLIENT_MAX + 1, false},
+        {-1, 1, 1, false},
+        {CENTS_MAX + 1, 0, 1, false},
+        {100, -101, 1, false},
+        {100, CENTS_MAX + 1, 1, false},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_int_equal(ledger_terms_sane(cases[i].client, cases[i].limit, cases[i].balance),
+                         cases[i].sane);
+}
+
+static void an_account_of_eleven_entries_is_none_whatever_stands_behind_it(void **state)
+{
+    (void)state;
+    struct {
+        struct account account;
+        struct entry eleventh;
+    } memory = {account_of(0, 0), entry_of(ENTRY_CREDIT, 1)};
+    for (uint32_t i = 0; i < STATEMENT_ENTRIES_MAX; i++)
+        memory.account.recent[i] = entry_of(ENTRY_CREDIT, 1);
+    memory.account.recent_count = STATEMENT_ENTRIES_MAX + 1;
+    assert_false(account_sane(&memory.account));
+}
+
 static void an_account_is_sane_only_if_each_of_its_entries_is(void **state)
 {
     (void)state;
@@ -309,11 +461,19 @@ int main(void)
         cmocka_unit_test(the_last_ten_entries_are_kept_newest_first),
         cmocka_unit_test(the_eleventh_entry_pushes_out_the_first),
         cmocka_unit_test(a_refused_entry_is_not_remembered),
+        cmocka_unit_test(a_balance_alone_is_judged_by_the_same_rule),
+        cmocka_unit_test(a_decision_on_what_cannot_be_is_a_mistake_of_ours),
+        cmocka_unit_test(a_limit_can_be_raised),
+        cmocka_unit_test(a_limit_can_be_lowered_to_exactly_the_debt_and_no_further),
+        cmocka_unit_test(an_account_without_debt_can_be_left_without_a_limit),
+        cmocka_unit_test(a_limit_that_cannot_be_is_a_mistake_of_ours),
         cmocka_unit_test(random_walks_agree_with_wider_arithmetic),
         cmocka_unit_test(entries_are_the_same_request_whatever_their_times),
         cmocka_unit_test(a_difference_in_any_field_makes_another_request),
         cmocka_unit_test(each_clause_of_a_sane_entry_counts),
         cmocka_unit_test(each_clause_of_a_sane_account_counts),
+        cmocka_unit_test(each_clause_of_sane_terms_counts),
+        cmocka_unit_test(an_account_of_eleven_entries_is_none_whatever_stands_behind_it),
         cmocka_unit_test(an_account_is_sane_only_if_each_of_its_entries_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,9 +6,12 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -83,6 +86,27 @@ const char *shown(const void *bytes, size_t size)
     }
     snprintf(text + used, 32, size > SHOWN_MAX ? "... (%zu bytes)" : "", size);
     return text;
+}
+
+bool asserts(void (*act)(const void *argument), const void *argument)
+{
+    fflush(stdout);
+    pid_t child = fork();
+    if (child < 0)
+        abort();
+    if (child == 0) {
+        const struct rlimit no_core = {0, 0};
+        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        if (null < 0 || dup2(null, STDERR_FILENO) < 0 || setrlimit(RLIMIT_CORE, &no_core) != 0)
+            _exit(1);
+        (void)signal(SIGABRT, SIG_DFL);
+        act(argument);
+        _exit(0);
+    }
+    int status;
+    if (waitpid(child, &status, 0) != child)
+        abort();
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
 }
 
 static struct {

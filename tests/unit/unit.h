@@ -32,6 +32,9 @@ void random_fill(void *bytes, size_t size);
  * memory. */
 const char *shown(const void *bytes, size_t size);
 
+/* Does it end in a failed assertion? It is tried in a process of its own, silently. */
+bool asserts(void (*act)(const void *argument), const void *argument);
+
 /* What is written to a descriptor (1 or 2) from begin to end, terminated, in memory that the next
  * end reuses. In between nothing should be asserted: a failure would be told into it. */
 void capture_begin(int fd);

@@ -15,6 +15,12 @@ enum { RECORD_VERSION = 1, CRC_BYTES = 4 };
 static const uint8_t meta_magic[8] = "crebito";
 static const char meta_key[] = META_KEY;
 
+/* Of a value under its key. */
+static uint32_t checksum(const void *key, size_t key_bytes, const uint8_t *value, size_t size)
+{
+    return crc32c_extend(crc32c_extend(0, key, key_bytes), value, size);
+}
+
 /* --- frames of records --------------------------------------------------------------------- */
 
 /* Version, three bytes that the record may use, and so everything after them aligned. */
@@ -30,9 +36,7 @@ static struct writer begin(uint8_t *value, unsigned first, unsigned second)
 
 static size_t seal(struct writer *writer, const void *key, size_t key_bytes)
 {
-    uint32_t crc = crc32c_extend(0, key, key_bytes);
-    crc = crc32c_extend(crc, writer->start, (size_t)(writer->at - writer->start));
-    put_u32(writer, crc);
+    put_u32(writer, checksum(key, key_bytes, writer->start, (size_t)(writer->at - writer->start)));
     return (size_t)(writer->at - writer->start);
 }
 
@@ -40,11 +44,9 @@ static size_t seal(struct writer *writer, const void *key, size_t key_bytes)
 static bool unseal(struct reader *reader, const void *key, size_t key_bytes, const uint8_t *value,
                    size_t size)
 {
-    if (size < CRC_BYTES)
-        return false;
     size_t body_bytes = size - CRC_BYTES;
-    uint32_t crc = crc32c_extend(crc32c_extend(0, key, key_bytes), value, body_bytes);
-    if (crc != u32_at(value + body_bytes))
+    if (size < CRC_BYTES ||
+        checksum(key, key_bytes, value, body_bytes) != u32_at(value + body_bytes))
         return false;
     *reader = (struct reader){.at = value, .end = value + body_bytes};
     return true;
