@@ -13,7 +13,7 @@
 
 #include "unit.h"
 
-enum { ACCOUNTS_MAX = 16 };
+enum { ACCOUNTS_MAX = 300 };
 
 void temporary_make(char ret_path[FOLDER_BYTES_MAX])
 {
@@ -84,11 +84,14 @@ static void replay(struct replayed *replayed, const struct journal_record *recor
         assert_true(account->account.balance_cents == record->balance_cents);
     } else {
         assert_non_null(account);
+        bool limit = record->kind == JOURNAL_LIMIT;
         assert_true(record->previous_sequence == account->last_sequence);
-        assert_int_equal(ledger_apply(&account->account, &record->entry), OUTCOME_OK);
+        assert_int_equal(limit ? ledger_set_limit(&account->account, record->limit_cents)
+                               : ledger_apply(&account->account, &record->entry),
+                         OUTCOME_OK);
         assert_true(account->account.balance_cents == record->balance_cents);
         assert_true(account->account.limit_cents == record->limit_cents);
-        account->entries++;
+        account->entries += !limit;
     }
     account->last_sequence = record->sequence;
 }
@@ -211,4 +214,22 @@ struct op entry_op(uint32_t client, enum entry_kind kind, int64_t amount_cents, 
     if (key)
         memcpy(op.key, key, op.key_bytes);
     return op;
+}
+
+struct op open_op(uint32_t client, int64_t limit_cents, int64_t balance_cents)
+{
+    return (struct op){.kind = OP_OPEN,
+                       .client = client,
+                       .limit_cents = limit_cents,
+                       .balance_cents = balance_cents,
+                       .outcome = OUTCOME_UNKNOWN};
+}
+
+struct op limit_op(uint32_t client, int64_t limit_cents)
+{
+    return (struct op){.kind = OP_LIMIT,
+                       .client = client,
+                       .limit_cents = limit_cents,
+                       .balance_cents = 4711,
+                       .outcome = OUTCOME_UNKNOWN};
 }

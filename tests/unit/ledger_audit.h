@@ -28,7 +28,9 @@ struct audit {
 void audit_environment(struct audit *ret, const struct environment *environment);
 void audit_folder(struct audit *ret, const char *path);
 
-/* An entry for a batch or a store. `key` NULL: none. */
+/* Ops for a batch or a store. `key` NULL: none. */
 struct op entry_op(uint32_t client, enum entry_kind kind, int64_t amount_cents, const char *key);
+struct op open_op(uint32_t client, int64_t limit_cents, int64_t balance_cents);
+struct op limit_op(uint32_t client, int64_t limit_cents);
 
 #endif

@@ -105,10 +105,13 @@ static void a_key_that_names_no_entry_of_its_client_is_refused(void **state)
     size_t key_bytes = idempotency_key_encode(key, 1, "k", 1);
     assert_int_equal(ledger_book(2, C, 1, NULL), OUTCOME_OK);
     uint64_t others = ledger.batch.last_sequence;
+    struct op raised = limit_op(1, 200000);
+    ledger_apply_ops(&raised, 1);
+    uint64_t limit = ledger.batch.last_sequence;
     assert_int_equal(ledger_book(1, C, 1, "k"), OUTCOME_OK);
     struct bytes whole = get(ledger.environment.keys, key, key_bytes);
-    /* Another client's, an opening, and none at all. */
-    const uint64_t wrong[] = {others, 1, 0, others + 100};
+    /* Another client's, an opening, a change of the limit, and none at all. */
+    const uint64_t wrong[] = {others, 1, limit, 0, others + 100};
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         struct bytes other = {.count = 0};
         other.count = key_record_encode(other.at, key, key_bytes, wrong[i]);
@@ -227,8 +230,20 @@ static void model_apply(struct model *model, const struct op *op, int key, struc
     struct op *first = key < 0 ? NULL : &model->keys[op->client][key].first;
     *ret = *op;
     ret->replayed = false;
-    if (account->client == 0) {
+    if (op->kind == OP_OPEN) {
+        ret->outcome = account->client == 0 ? OUTCOME_OK : OUTCOME_CLIENT_EXISTS;
+        if (account->client == 0)
+            *account = (struct account){.client = op->client,
+                                        .limit_cents = op->limit_cents,
+                                        .balance_cents = op->balance_cents};
+    } else if (account->client == 0) {
         ret->outcome = OUTCOME_NO_CLIENT;
+    } else if (op->kind == OP_LIMIT) {
+        bool covered = -account->balance_cents <= op->limit_cents;
+        ret->outcome = covered ? OUTCOME_OK : OUTCOME_LIMIT_EXCEEDED;
+        ret->balance_cents = account->balance_cents;
+        if (covered)
+            account->limit_cents = op->limit_cents;
     } else if (first && model->keys[op->client][key].used) {
         bool same = entry_same_request(&first->entry, &op->entry);
         if (same)
@@ -251,9 +266,15 @@ static struct op random_op(int *ret_key)
 {
     static const int64_t amounts[] = {1, 2, 5, 1000, 70000, 100000, 500000, CENTS_MAX};
     char text[16];
+    uint32_t client = (uint32_t)random_between(1, MODEL_CLIENTS - 1);
+    *ret_key = -1;
+    if (random_between(0, 19) == 0)
+        return limit_op(client, amounts[random_between(0, COUNT_OF(amounts) - 1)]);
+    if (random_between(0, 199) == 0)
+        return open_op(client, 1000, -(int64_t)random_between(0, 1000));
     *ret_key = random_between(0, 1) ? (int)random_between(0, MODEL_KEYS - 1) : -1;
     snprintf(text, sizeof text, "key-%d", *ret_key);
-    return entry_op((uint32_t)random_between(1, MODEL_CLIENTS - 1), random_between(0, 1) ? C : D,
+    return entry_op(client, random_between(0, 1) ? C : D,
                     amounts[random_between(0, random_between(0, 9) ? 4 : COUNT_OF(amounts) - 1)],
                     *ret_key < 0 ? NULL : text);
 }
@@ -286,15 +307,17 @@ static void random_batches_agree_with_a_model(void **state)
         for (uint32_t i = 0; i < count; i++) {
             assert_int_equal(ops[i].outcome, expected[i].outcome);
             assert_int_equal(ops[i].replayed, expected[i].replayed);
-            if (ops[i].outcome == OUTCOME_OK)
+            if (ops[i].outcome == OUTCOME_OK) {
                 assert_true(ops[i].balance_cents == expected[i].balance_cents);
+                assert_true(ops[i].limit_cents == expected[i].limit_cents);
+            }
         }
         if (random_between(0, 19) == 0)
             ledger_reopen();
     }
     struct audit audit = ledger_audited();
     assert_int_equal(audit.entries, model.entries);
-    for (uint32_t client = 1; client <= LEDGER_OPENINGS; client++)
+    for (uint32_t client = 1; client < MODEL_CLIENTS; client++)
         assert_true(audit.balance_cents[client] == model.accounts[client].balance_cents);
 }
 
