@@ -5,10 +5,12 @@
  */
 #include "unit.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "failing_calls.h"
 #include "ledger_fixture.h"
 
 #define C ENTRY_CREDIT
@@ -200,6 +202,110 @@ static void a_batch_that_does_not_fit_the_map_leaves_the_ledger_as_it_was(void *
     assert_int_equal(ledger_audited().entries, booked + 1);
 }
 
+/* --- LMDB's calls fail ---------------------------------------------------------------------- */
+
+/* Whichever of its calls fails, a batch says so, and undone it has left nothing. */
+static void a_batch_in_which_any_call_fails_leaves_the_ledger_as_it_was(void **state)
+{
+    (void)state;
+    assert_int_equal(ledger_book(1, C, 1, "old"), OUTCOME_OK);
+    assert_int_equal(ledger_book(1, C, 1, "older"), OUTCOME_OK);
+    ledger.now_us += 2 * DAY_US;
+    ledger.keys_behind_us = 2 * DAY_US;
+    assert_int_equal(ledger_book(1, C, 1, "new"), OUTCOME_OK);
+    ledger.keys_behind_us = 0; /* the first two are past their time */
+    struct audit before = ledger_audited();
+    for (unsigned calls = 0;; calls++) {
+        struct op ops[] = {open_op(7, 10, 0), entry_op(7, D, 10, "k"), entry_op(1, C, 1, "new"),
+                           limit_op(2, 5),    entry_op(2, D, 5, NULL), entry_op(6, C, 1, NULL)};
+        MDB_txn *txn = ledger_begin();
+        fail_one("mdb_", calls, EIO);
+        int result = ledger_try(txn, ops, COUNT_OF(ops));
+        if (!fail_none()) {
+            assert_int_equal(result, MDB_SUCCESS);
+            assert_int_equal(mdb_txn_commit(txn), MDB_SUCCESS);
+            assert_in_range(calls, 20, 200);
+            break;
+        }
+        assert_int_equal(result, EIO);
+        mdb_txn_abort(txn);
+        batch_undo(&ledger.batch);
+        struct audit after = ledger_audited();
+        assert_int_equal(after.sequences, before.sequences);
+        assert_int_equal(after.keys, before.keys);
+        assert_int_equal(ledger.batch.last_sequence, before.sequences);
+    }
+    struct audit after = ledger_audited();
+    assert_int_equal(after.sequences, before.sequences + 4);
+    assert_int_equal(after.keys, 2); /* the old ones are gone */
+    assert_false(ledger.batch.expiry_damaged);
+}
+
+static void a_journal_that_cannot_be_read_is_not_continued(void **state)
+{
+    (void)state;
+    static struct batch fresh;
+    for (unsigned calls = 0;; calls++) {
+        fail_one("mdb_", calls, EIO);
+        int result = batch_open(&fresh, &ledger.environment, DAY_US);
+        if (!fail_none()) {
+            assert_int_equal(result, MDB_SUCCESS);
+            assert_int_equal(calls, 3);
+            break;
+        }
+        assert_int_equal(result, EIO);
+        assert_int_equal(fresh.last_sequence, 0);
+    }
+}
+
+/* A page of theirs is wrong. Then no later batch looks at them. */
+static void old_keys_that_cannot_be_cleared_are_left_alone_from_then_on(void **state)
+{
+    (void)state;
+    static const char *const calls[] = {"mdb_cursor_open", "mdb_cursor_get", "mdb_cursor_del",
+                                        "mdb_del"};
+    for (size_t i = 0; i < COUNT_OF(calls); i++) {
+        struct op op = entry_op(1, C, 1, "k");
+        op.key[0] = (char)('a' + i);
+        ledger.batch.expiry_damaged = false;
+        ledger_apply_ops(&op, 1);
+        ledger.now_us += 2 * DAY_US;
+        MDB_txn *txn = ledger_begin();
+        op = entry_op(2, C, 1, NULL);
+        fail_one(calls[i], 0, MDB_CORRUPTED);
+        assert_int_equal(ledger_try(txn, &op, 1), MDB_CORRUPTED);
+        assert_true(fail_none());
+        mdb_txn_abort(txn);
+        batch_undo(&ledger.batch);
+        assert_true(ledger.batch.expiry_damaged);
+        fail_all(calls[i], 0, MDB_CORRUPTED);
+        assert_int_equal(ledger_book(2, C, 1, NULL), OUTCOME_OK);
+        assert_false(fail_none());
+        assert_int_equal(ledger_audited().keys, 1);
+    }
+}
+
+/* Want of room is no damage. */
+static void old_keys_for_which_there_is_no_room_are_cleared_later(void **state)
+{
+    (void)state;
+    static const int reasons[] = {MDB_MAP_FULL, MDB_TXN_FULL, ENOSPC};
+    assert_int_equal(ledger_book(1, C, 1, "k"), OUTCOME_OK);
+    ledger.now_us += 2 * DAY_US;
+    for (size_t i = 0; i < COUNT_OF(reasons); i++) {
+        struct op op = entry_op(2, C, 1, NULL);
+        MDB_txn *txn = ledger_begin();
+        fail_one("mdb_cursor_del", 0, reasons[i]);
+        assert_int_equal(ledger_try(txn, &op, 1), reasons[i]);
+        assert_true(fail_none());
+        mdb_txn_abort(txn);
+        batch_undo(&ledger.batch);
+        assert_false(ledger.batch.expiry_damaged);
+    }
+    assert_int_equal(ledger_book(2, C, 1, NULL), OUTCOME_OK);
+    assert_int_equal(ledger_audited().keys, 0);
+}
+
 /* --- random batches against a model --------------------------------------------------------- */
 
 enum { MODEL_CLIENTS = 7, MODEL_KEYS = 40, MODEL_BATCHES = 400 };
@@ -332,6 +438,10 @@ int main(void)
         TEST(a_damaged_expiry_record_is_stepped_over_and_left),
         TEST(a_journal_whose_end_is_damaged_is_not_continued),
         TEST(a_batch_that_does_not_fit_the_map_leaves_the_ledger_as_it_was),
+        TEST(a_batch_in_which_any_call_fails_leaves_the_ledger_as_it_was),
+        TEST(a_journal_that_cannot_be_read_is_not_continued),
+        TEST(old_keys_that_cannot_be_cleared_are_left_alone_from_then_on),
+        TEST(old_keys_for_which_there_is_no_room_are_cleared_later),
         TEST(random_batches_agree_with_a_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
