@@ -4,6 +4,7 @@
  */
 #include "unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "failing_calls.h"
 #include "ledger_fixture.h"
 #include "store/lmdb/commit.h"
 
@@ -95,6 +97,40 @@ static void a_batch_is_booked_and_seen(void **state)
     assert_int_equal(atomic_load(&committed.txn), info.me_last_txnid);
 }
 
+static void who_has_an_answer_finds_the_account_that_it_tells_of(void **state)
+{
+    (void)state;
+    struct op ops[] = {open_op(7, 50, -10),
+                       limit_op(7, 10),
+                       open_op(1, 1, 0),
+                       limit_op(1, 300),
+                       {.kind = OP_STATEMENT, .client = 7}};
+    assert_int_equal(view_client(&view, 7), OUTCOME_NO_CLIENT);
+    run(ops, 4);
+    assert_int_equal(ops[0].outcome, OUTCOME_OK);
+    assert_int_equal(ops[1].outcome, OUTCOME_OK);
+    assert_int_equal(ops[2].outcome, OUTCOME_CLIENT_EXISTS);
+    assert_int_equal(ops[3].outcome, OUTCOME_OK);
+    assert_int_equal(view_client(&view, 7), OUTCOME_OK);
+    assert_int_equal(view_statement(&view, &ops[4], 1), OUTCOME_OK);
+    assert_int_equal(ops[4].account.limit_cents, 10);
+    assert_int_equal(ops[4].account.balance_cents, -10);
+}
+
+/* They would have the readers look through all accounts. */
+static void only_commits_that_opened_accounts_count_as_openings(void **state)
+{
+    (void)state;
+    assert_int_equal(run_one(entry_op(1, C, 1, NULL)), OUTCOME_OK);
+    assert_int_equal(run_one(limit_op(1, 300)), OUTCOME_OK);
+    struct op exists[] = {open_op(1, 1, 0), entry_op(1, C, 1, NULL)};
+    run(exists, COUNT_OF(exists));
+    assert_int_equal(atomic_load(&committed.openings), 0);
+    struct op opens[] = {entry_op(1, C, 1, NULL), open_op(7, 1, 0), open_op(6, 1, 0)};
+    run(opens, COUNT_OF(opens));
+    assert_int_equal(atomic_load(&committed.openings), 1);
+}
+
 static void a_map_that_was_full_is_so_until_something_is_committed(void **state)
 {
     (void)state;
@@ -143,6 +179,65 @@ static void with_a_full_disk_only_what_would_be_booked_finds_no_room(void **stat
     assert_int_equal(ledger_audited().entries, entries + 1);
 }
 
+/* What would have been done finds no room; what would have been refused is refused. */
+static void with_a_full_disk_openings_and_limits_are_judged_like_entries(void **state)
+{
+    (void)state;
+    struct op ops[] = {open_op(7, 50, 0), open_op(1, 50, 0), limit_op(1, 99), limit_op(1, 100),
+                       limit_op(6, 100)};
+    static const enum outcome expected[] = {OUTCOME_NO_SPACE, OUTCOME_CLIENT_EXISTS,
+                                            OUTCOME_LIMIT_EXCEEDED, OUTCOME_NO_SPACE,
+                                            OUTCOME_NO_CLIENT};
+    assert_int_equal(run_one(entry_op(1, D, 100, NULL)), OUTCOME_OK);
+    uint64_t sequences = ledger_audited().sequences;
+    for (size_t i = 0; i < COUNT_OF(ops); i++)
+        ops[i].replayed = true; /* left from an earlier use */
+    capture_begin(STDERR_FILENO);
+    fail_all("mdb_txn_commit", 0, ENOSPC);
+    run(ops, COUNT_OF(ops));
+    bool failed = fail_none();
+    said = capture_end();
+    assert_true(failed);
+    for (size_t i = 0; i < COUNT_OF(ops); i++)
+        if (ops[i].outcome != expected[i])
+            FAIL("op %zu: outcome %d; %s", i, (int)ops[i].outcome, said);
+    assert_int_equal(ledger_audited().sequences, sequences);
+    assert_int_equal(view_client(&view, 7), OUTCOME_NO_CLIENT);
+    assert_int_equal(run_one(open_op(7, 50, 0)), OUTCOME_OK);
+}
+
+static void where_nothing_can_be_judged_there_is_no_room(void **state)
+{
+    (void)state;
+    capture_begin(STDERR_FILENO);
+    fail_all("fallocate", 0, ENOSPC);
+    commit.space.reserved_bytes = 0;
+    enum outcome refused = run_one(entry_op(1, D, 1000000, NULL));
+    fail_all("mdb_txn_begin", 0, ENOSPC);
+    enum outcome unjudged = run_one(entry_op(1, D, 1000000, NULL));
+    enum outcome health = run_one((struct op){.kind = OP_HEALTH});
+    bool failed = fail_none();
+    said = capture_end();
+    assert_true(failed);
+    assert_int_equal(refused, OUTCOME_LIMIT_EXCEEDED);
+    assert_int_equal(unjudged, OUTCOME_NO_SPACE);
+    assert_int_equal(health, OUTCOME_NO_SPACE);
+}
+
+static void a_store_that_begins_without_room_says_so_at_once(void **state)
+{
+    (void)state;
+    capture_begin(STDERR_FILENO);
+    fail_all("fallocate", 0, ENOSPC);
+    commit.space.reserved_bytes = 0;
+    commit_begin(&commit);
+    (void)fail_none();
+    said = capture_end();
+    assert_int_equal(serving_state(&serving), SERVING_FULL);
+    assert_non_null(strstr(said, "the store has no room"));
+    assert_non_null(strstr(said, strerror(ENOSPC)));
+}
+
 /* The flush fails: LMDB's descriptor is exchanged for one that cannot be written. */
 static void after_a_commit_that_failed_on_the_way_nothing_is_certain_and_nothing_is_taken(
     void **state)
@@ -172,6 +267,112 @@ static void after_a_commit_that_failed_on_the_way_nothing_is_certain_and_nothing
     assert_int_equal(view_client(&view, 1), OUTCOME_OK);
     assert_int_equal(view_client(&view, 6), OUTCOME_NO_CLIENT);
 }
+
+static void a_deleted_data_file_takes_no_entry(void **state)
+{
+    (void)state;
+    char name[FOLDER_BYTES_MAX + 20];
+    snprintf(name, sizeof name, "%s/" FOLDER_DATA, ledger.path);
+    assert_int_equal(unlink(name), 0);
+    capture_begin(STDERR_FILENO);
+    enum outcome outcome = run_one(entry_op(1, C, 1, NULL));
+    said = capture_end();
+    assert_int_equal(outcome, OUTCOME_DOWN);
+    assert_non_null(strstr(said, "its data file has been deleted"));
+}
+
+static void a_damaged_page_of_old_keys_refuses_no_entry_and_is_told_once(void **state)
+{
+    (void)state;
+    assert_int_equal(run_one(entry_op(1, D, 10, "k")), OUTCOME_OK);
+    commit.batch.key_retention_us = 0;
+    commit.opened_us += DAY_US; /* a day later */
+    commit.batch.oldest_key_time_us = INT64_MIN;
+    struct op ops[] = {entry_op(2, C, 1, NULL), entry_op(3, C, 1, NULL)};
+    capture_begin(STDERR_FILENO);
+    fail_all("mdb_cursor_open", 0, MDB_CORRUPTED);
+    run(ops, COUNT_OF(ops));
+    enum outcome later = run_one(entry_op(2, C, 1, NULL));
+    bool failed = fail_none();
+    said = capture_end();
+    assert_true(failed);
+    assert_int_equal(ops[0].outcome, OUTCOME_OK);
+    assert_int_equal(ops[1].outcome, OUTCOME_OK);
+    assert_int_equal(later, OUTCOME_OK);
+    const char *told = strstr(said, "a page of the keys is damaged");
+    assert_non_null(told);
+    assert_null(strstr(told + 1, "a page of the keys is damaged"));
+    assert_int_equal(ledger_audited().keys, 1);
+}
+
+/* --- every call, every reason --------------------------------------------------------------- */
+
+/* The ops of one batch, with two that are refused and one of another kind. */
+static uint32_t fill(struct op *ops, unsigned number)
+{
+    char key[16];
+    snprintf(key, sizeof key, "key-%u", number);
+    const struct op all[] = {entry_op(1, C, 1, key),        open_op(100 + number, 1, 0),
+                             limit_op(2, 80000 + number),   entry_op(6, C, 1, NULL),
+                             entry_op(2, D, 1000000, NULL), {.kind = OP_HEALTH}};
+    memcpy(ops, all, sizeof all);
+    return COUNT_OF(all);
+}
+
+static void expect_possible(const struct op *op, enum outcome without_failure, int error)
+{
+    enum outcome outcome = op->outcome;
+    bool health = op->kind == OP_HEALTH;
+    bool possible = outcome == without_failure;
+    switch (error) {
+    case ENOSPC:
+    case MDB_MAP_FULL: possible |= outcome == OUTCOME_NO_SPACE; break;
+    case ENOMEM: possible |= outcome == OUTCOME_BUSY; break;
+    case MDB_CORRUPTED: possible |= outcome == OUTCOME_CORRUPT; break;
+    case MDB_PANIC: possible |= outcome == OUTCOME_DOWN; break;
+    default: break;
+    }
+    /* While it was flushed nobody can tell; an error of LMDB's own, or a full disk, came before. */
+    if (error == EIO || error == ENOMEM || error == MDB_PANIC)
+        possible |= outcome == (health ? OUTCOME_DOWN : OUTCOME_UNKNOWN);
+    if (error == EIO)
+        possible |= outcome == OUTCOME_NO_SPACE;
+    if (!possible)
+        FAIL("error %d: outcome %d, without it %d", error, (int)outcome, (int)without_failure);
+}
+
+/* Each call of a batch's fails with each reason. What was answered is what the ledger holds. */
+static void whatever_call_fails_the_answers_and_the_ledger_agree(void **state)
+{
+    (void)state;
+    static const int errors[] = {EIO, ENOSPC, ENOMEM, MDB_MAP_FULL, MDB_CORRUPTED, MDB_PANIC};
+    static const enum outcome usual[] = {
+        OUTCOME_OK, OUTCOME_OK, OUTCOME_OK, OUTCOME_NO_CLIENT, OUTCOME_LIMIT_EXCEEDED, OUTCOME_OK};
+    unsigned number = 0;
+    for (size_t e = 0; e < COUNT_OF(errors); e++) {
+        for (unsigned calls = 0;; calls++) {
+            struct op ops[COUNT_OF(usual)];
+            uint32_t count = fill(ops, number++);
+            uint64_t sequences = ledger_audited().sequences;
+            view_close(&view);
+            begin(LEDGER_MAP);
+            capture_begin(STDERR_FILENO);
+            fail_one("mdb_", calls, errors[e]);
+            run(ops, count);
+            bool failed = fail_none();
+            said = capture_end();
+            for (uint32_t i = 0; i < count; i++) {
+                expect_possible(&ops[i], usual[i], errors[e]);
+                sequences += op_writes(&ops[i]) && ops[i].outcome == OUTCOME_OK;
+            }
+            assert_int_equal(ledger_audited().sequences, sequences); /* it was rolled back */
+            if (!failed)
+                break;
+        }
+    }
+}
+
+/* --- clocks --------------------------------------------------------------------------------- */
 
 static void setting_the_clock_forward_forgets_no_key(void **state)
 {
@@ -280,9 +481,17 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_batch_is_booked_and_seen),
+        TEST(who_has_an_answer_finds_the_account_that_it_tells_of),
+        TEST(only_commits_that_opened_accounts_count_as_openings),
         TEST(a_map_that_was_full_is_so_until_something_is_committed),
         TEST(with_a_full_disk_only_what_would_be_booked_finds_no_room),
+        TEST(with_a_full_disk_openings_and_limits_are_judged_like_entries),
+        TEST(where_nothing_can_be_judged_there_is_no_room),
+        TEST(a_store_that_begins_without_room_says_so_at_once),
         TEST(after_a_commit_that_failed_on_the_way_nothing_is_certain_and_nothing_is_taken),
+        TEST(a_deleted_data_file_takes_no_entry),
+        TEST(a_damaged_page_of_old_keys_refuses_no_entry_and_is_told_once),
+        TEST(whatever_call_fails_the_answers_and_the_ledger_agree),
         TEST(setting_the_clock_forward_forgets_no_key),
         TEST(a_clock_behind_the_journal_is_told_once),
         TEST(a_batch_that_takes_longer_than_anybody_waits_is_stuck),
