@@ -113,6 +113,8 @@ int command_import(const struct options *options)
         return EXIT_USAGE;
     }
     int status = task_run("import", work, &fd);
+    if (status != EXIT_DONE)
+        archive_clear(options->database);
     if (fd != STDIN_FILENO)
         close(fd);
     return status;

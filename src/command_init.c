@@ -37,13 +37,17 @@ int command_init(const struct options *options)
         return EXIT_USAGE;
     }
     /* Look first: a store that is being served is a store. */
-    if (!store_inspect(&facts, options->database, error, sizeof error) &&
-        (!create(options, error, sizeof error) ||
-         !store_inspect(&facts, options->database, error, sizeof error))) {
+    bool was_there = store_inspect(&facts, options->database, error, sizeof error);
+    if (!was_there && options->clients_file)
+        return command_init_clients(options);
+    if (!was_there && (!create(options, error, sizeof error) ||
+                       !store_inspect(&facts, options->database, error, sizeof error))) {
         fprintf(stderr, "crebito: %s\n", error);
         return EXIT_FAILED;
     }
-    printf("%s: ready, %llu accounts, %llu entries\n", options->database,
-           (unsigned long long)facts.accounts, (unsigned long long)facts.entries);
+    printf("%s: ready, %llu accounts, %llu entries%s%s\n", options->database,
+           (unsigned long long)facts.accounts, (unsigned long long)facts.entries,
+           options->clients_file ? "; it was there already, and nothing was read from " : "",
+           options->clients_file ? options->clients_file : "");
     return EXIT_DONE;
 }

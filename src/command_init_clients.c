@@ -152,10 +152,12 @@ static int work(struct task *task, void *context)
         }
         end = archive_build_finish(build, task, &facts, error, sizeof error);
     }
-    if (end == ARCHIVE_DONE)
+    if (end == ARCHIVE_DONE) {
         add_line(task, 0, "%s: ready, %llu accounts, %llu entries", options->database,
                  (unsigned long long)facts.accounts, (unsigned long long)facts.entries);
-    else if (end != ARCHIVE_STOPPED)
+        return EXIT_DONE;
+    }
+    if (end != ARCHIVE_STOPPED)
         add_line(task, 0, "%s", error);
     return end == ARCHIVE_UNREADABLE ? EXIT_USAGE : EXIT_FAILED;
 }
@@ -170,5 +172,7 @@ int command_init_clients(const struct options *options)
     init.options = options;
     int status = task_run("init", work, &fd);
     close(fd);
+    if (status != EXIT_DONE)
+        archive_clear(options->database);
     return status;
 }

@@ -13,31 +13,6 @@ static int not_yet(const struct options *options)
     return EXIT_FAILED;
 }
 
-int command_verify(const struct options *options)
-{
-    return not_yet(options);
-}
-
-int command_backup(const struct options *options)
-{
-    return not_yet(options);
-}
-
-int command_restore(const struct options *options)
-{
-    return not_yet(options);
-}
-
-int command_export(const struct options *options)
-{
-    return not_yet(options);
-}
-
-int command_import(const struct options *options)
-{
-    return not_yet(options);
-}
-
 int command_client_add(const struct options *options)
 {
     return not_yet(options);

@@ -20,6 +20,8 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 MUST_CHECK int command_serve(const struct options *options);
 MUST_CHECK int command_init(const struct options *options);
+/* As init does where there is no store yet and --clients names a table. */
+MUST_CHECK int command_init_clients(const struct options *options);
 MUST_CHECK int command_status(const struct options *options);
 MUST_CHECK int command_verify(const struct options *options);
 MUST_CHECK int command_backup(const struct options *options);
