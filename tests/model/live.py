@@ -29,16 +29,6 @@ ENDINGS = {
 }
 
 
-@functools.lru_cache(maxsize=None)
-def has_command(name):
-    """Is it built yet? `init --clients` asks for an option."""
-    command, _, option = name.partition(" ")
-    listed = crebito("--help").stdout
-    if not re.search(rf"^ +{command}\b", listed, re.M):
-        return False
-    return not option or option in crebito(command, "--help").stdout
-
-
 class Request(NamedTuple):
     """A transaction. The body is any value of JSON; or raw bytes, which are sent as they are."""
 
@@ -126,8 +116,8 @@ class LiveBank:
             self.connection = self.bank.connect()
         return self.connection.ask(data)
 
-    def ask(self, request):
-        return read_answer(self.exchange(request.as_bytes()))
+    def ask(self, asked):
+        return read_answer(self.exchange(asked.as_bytes()))
 
     def statement_and_times(self, client):
         return read_statement(self.exchange(request("GET", f"/clientes/{client}/extrato")))
@@ -142,8 +132,8 @@ class LiveBank:
             self.bank.fault(ENDINGS[ending])
         with contextlib.ExitStack() as stack:
             connections = [stack.enter_context(self.bank.connect()) for _ in requests]
-            for connection, request in zip(connections, requests):
-                connection.send(request.as_bytes())
+            for connection, asked in zip(connections, requests):
+                connection.send(asked.as_bytes())
             self.end(ending, connections)
             answers = [self.receive(connection, killed) for connection in connections]
         if ending != "all answered":
@@ -178,18 +168,24 @@ class LiveBank:
 
     # As its operator.
 
+    @staticmethod
+    @functools.lru_cache(maxsize=None)
+    def has_command(name):
+        """Is it built yet? `init --clients` asks for an option."""
+        command, _, option = name.partition(" ")
+        if not re.search(rf"^ +{command}\b", crebito("--help").stdout, re.M):
+            return False
+        return not option or option in crebito(command, "--help").stdout
+
     def run(self, *arguments, status=0):
         done = crebito(*arguments)
         assert done.returncode == status, (arguments, done)
         return done.stdout
 
-    def restart(self):
+    def restart(self, killed):
         self.disconnect()
-        self.bank.restart()
-
-    def kill(self):
-        self.disconnect()
-        self.bank.kill().start()
+        (self.bank.kill if killed else self.bank.stop)()
+        self.bank.start()
 
     @property
     def url(self):

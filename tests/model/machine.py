@@ -12,7 +12,7 @@ from hypothesis.stateful import (Bundle, RuleBasedStateMachine, consumes, initia
                                  precondition, rule)
 
 import reference
-from live import ENDINGS, LiveBank, Request, has_command
+from live import ENDINGS, LiveBank, Request
 from reference import CENTS_MAX, CLIENT_MAX, refused
 from worlds import Worlds
 
@@ -27,11 +27,14 @@ descriptions = st.sampled_from(["a", "b"]) | st.text(max_size=11)
 class Edge(int):
     """An amount: so many centavos past what the account just allows."""
 
+    def __repr__(self):
+        return f"Edge({int(self)})"
+
 
 amounts = st.integers(1, 300) | st.integers(-2, 2).map(Edge) | st.integers(1, CENTS_MAX)
 limits = st.integers(0, 300) | st.integers(-2, 2).map(Edge) | st.integers(0, CENTS_MAX)
 json_values = (st.none() | st.booleans() | st.integers() | st.text(max_size=12) |
-               st.floats(allow_nan=False, allow_infinity=False) | st.just(10**400) | st.just([]))
+               st.floats(0, 9) | st.sampled_from([1.5, 1e3, 10**400, 2**53 - 1, 2**53, [], {}]))
 plans = st.fixed_dictionaries({"amount": amounts, "kind": kinds, "description": descriptions,
                                "key": st.none() | keys})
 
@@ -40,8 +43,15 @@ BAD_JSON = [b"", b" ", b"{}x", b"\xff", b'{"valor":1,"valor":1}', b'{"a\\u0000":
 BAD_KEYS = ["", "a b", "x" * 65, '""', "\u00e9"]
 
 
+# What is wrong, and the value that makes it so.
+wrongs = st.one_of(st.tuples(st.sampled_from(["valor", "tipo", "descricao"]), json_values),
+                   st.tuples(st.just("JSON"), st.sampled_from(BAD_JSON)),
+                   st.tuples(st.just("key"), st.sampled_from(BAD_KEYS)),
+                   st.tuples(st.just("client"), st.integers(1, CLIENT_MAX)))
+
+
 def needs(command):
-    return precondition(lambda self: has_command(command))
+    return precondition(lambda self: self.new_bank.has_command(command))
 
 
 class Machine(RuleBasedStateMachine):
@@ -49,6 +59,7 @@ class Machine(RuleBasedStateMachine):
 
     clients = Bundle("clients")
     keyed = Bundle("keyed")  # Requests with a key that have been sent.
+    client_plans = st.lists(st.tuples(clients, plans), min_size=1, max_size=4)
     backups = Bundle("backups")  # Copies, each with the worlds of its moment.
 
     def __init__(self):
@@ -60,7 +71,7 @@ class Machine(RuleBasedStateMachine):
         st.tuples(st.integers(0, 1000) | st.integers(0, CENTS_MAX),
                   st.integers(0, 1000)), min_size=1, max_size=3))
     def begin(self, accounts):
-        if not has_command("init --clients"):
+        if not self.new_bank.has_command("init --clients"):
             accounts = None
         self.bank = self.new_bank(accounts)
         world = reference.Bank(None if accounts is None else {})
@@ -80,9 +91,9 @@ class Machine(RuleBasedStateMachine):
     def check_all(self):
         for client in sorted(self.worlds.banks[0].accounts):
             self.look(client)
-        if has_command("export"):
+        if self.new_bank.has_command("export"):
             self.export(None)
-        if has_command("verify"):
+        if self.new_bank.has_command("verify"):
             self.bank.verify()
 
     def look(self, client):
@@ -102,52 +113,15 @@ class Machine(RuleBasedStateMachine):
 
     def post(self, request):
         self.worlds.saw(self.bank.ask(request), lambda world: world.post(*request))
+        return request
 
-    @rule(target=keyed, client=clients, plan=plans)
-    def posts(self, client, plan):
-        request = self.request(client, plan)
-        self.post(request)
-        return multiple() if request.key is None else request
-
-    @rule(request=keyed)
-    def retries(self, request):
-        self.post(request)
-
-    @rule(request=keyed, client=clients, plan=plans)
-    def uses_the_key_again(self, request, client, plan):
-        self.post(self.request(client, plan)._replace(key=request.key))
-
-    @rule(request=keyed, field=st.sampled_from(["valor", "tipo", "descricao"]), plan=plans)
-    def retries_with_another_payload(self, request, field, plan):
-        other = self.body(request.client, plan["amount"], plan["kind"], plan["description"])
-        self.post(request._replace(body={**request.body, field: other[field]}))
-
-    @rule(client=clients, field=st.sampled_from(["valor", "tipo", "descricao"]), value=json_values)
-    def posts_any_field(self, client, field, value):
-        body = {"valor": 1, "tipo": "c", "descricao": "a"}
-        self.post(Request(client, {**body, field: value}))
-
-    @rule(client=clients, body=st.sampled_from(BAD_JSON))
-    def posts_bad_json(self, client, body):
-        assert self.bank.ask(Request(client, body)) == refused(400, "json-invalido")
-
-    @rule(client=clients, key=st.sampled_from(BAD_KEYS))
-    def posts_with_a_bad_key(self, client, key):
-        request = self.request(client, {"amount": 1, "kind": "c", "description": "a", "key": key})
-        assert self.bank.ask(request) == refused(400, "chave-invalida")
-
-    @rule(client=clients)
-    def reads(self, client):
-        self.look(client)
-
-    @rule(client=st.integers(1, CLIENT_MAX))
-    def a_stranger_comes(self, client):
-        self.look(client)
-        self.post(Request(client, {"valor": 1, "tipo": "c", "descricao": "a"}))
+    @rule(target=keyed, plans=client_plans)
+    def post_one_by_one(self, plans):
+        requests = [self.post(self.request(client, plan)) for client, plan in plans]
+        return multiple(*(request for request in requests if request.key is not None))
 
     @precondition(lambda self: len(self.worlds.banks) <= 4)
-    @rule(target=keyed, plans=st.lists(st.tuples(clients, plans), min_size=1, max_size=4),
-          ending=st.sampled_from(list(ENDINGS)))
+    @rule(target=keyed, plans=client_plans, ending=st.sampled_from(list(ENDINGS)))
     def post_together(self, plans, ending):
         requests = [self.request(client, plan) for client, plan in plans]
         answers = self.bank.ask_together(requests, ending)
@@ -155,28 +129,56 @@ class Machine(RuleBasedStateMachine):
                                            for request in requests])
         return multiple(*(request for request in requests if request.key is not None))
 
+    @rule(request=keyed, times=st.integers(1, 2))
+    def retry(self, request, times):
+        for _ in range(times):
+            self.post(request)
+
+    @rule(request=keyed, client=clients, plan=plans,
+          fields=st.sets(st.sampled_from(["valor", "tipo", "descricao"])))
+    def use_a_key_again(self, request, client, plan, fields):
+        """With some fields changed, for the same client or another."""
+        other = self.body(client, plan["amount"], plan["kind"], plan["description"])
+        changed = {field: other[field] for field in fields}
+        self.post(request._replace(client=client, body={**request.body, **changed}))
+
+    @rule(client=clients, wrong=wrongs)
+    def post_what_is_refused(self, client, wrong):
+        field, value = wrong
+        body, key = {"valor": 1, "tipo": "c", "descricao": "a"}, None
+        if field in body:
+            self.post(Request(client, {**body, field: value}))
+        elif field == "key":
+            assert self.bank.ask(Request(client, body, value)) == refused(400, "chave-invalida")
+        elif field == "JSON":
+            assert self.bank.ask(Request(client, value, key)) == refused(400, "json-invalido")
+        else:
+            self.look(value)
+            self.post(Request(value, body))
+
+    @rule(clients=st.lists(clients, min_size=1, max_size=2))
+    def read(self, clients):
+        for client in clients:
+            self.look(client)
+
     # ---- the operator
 
-    @rule()
-    def restarts(self):
-        self.bank.restart()
-
-    @rule()
-    def is_killed(self):
-        self.bank.kill()
+    @rule(killed=st.booleans())
+    def restart(self, killed):
+        self.bank.restart(killed)
 
     @needs("client")
     @rule(target=clients, client=st.integers(1, 20) | st.integers(1, CLIENT_MAX),
           limit=st.integers(0, 300) | st.integers(0, CENTS_MAX + 1),
           balance=st.integers(-300, 300) | st.integers(-CENTS_MAX, CENTS_MAX + 1))
-    def adds_a_client(self, client, limit, balance):
+    def add_a_client(self, client, limit, balance):
         self.worlds.saw(self.bank.open(client, limit, balance),
                         lambda world: world.open(client, limit, balance))
         return client if self.worlds.banks[0].show(client) else multiple()
 
     @needs("client")
     @rule(client=clients, limit=limits)
-    def sets_a_limit(self, client, limit):
+    def set_a_limit(self, client, limit):
         if isinstance(limit, Edge):
             limit -= min(0, (self.worlds.banks[0].show(client) or (0, 0))[1])
         self.worlds.saw(self.bank.set_limit(client, limit),
@@ -184,17 +186,17 @@ class Machine(RuleBasedStateMachine):
 
     @needs("client")
     @rule(client=clients | st.integers(1, CLIENT_MAX))
-    def shows_a_client(self, client):
+    def show_a_client(self, client):
         self.worlds.saw(self.bank.show(client), lambda world: world.show(client))
 
     @needs("verify")
     @rule()
-    def verifies(self):
+    def verify(self):
         self.bank.verify()
 
     @needs("export")
     @rule(client=st.none() | clients)
-    def exports(self, client):
+    def export_all_or_one(self, client):
         self.export(client)
 
     def export(self, client):
@@ -203,23 +205,23 @@ class Machine(RuleBasedStateMachine):
 
     @needs("backup")
     @rule(target=backups)
-    def backs_up(self):
+    def back_up(self):
         return self.bank.backup(), self.worlds.copy()
 
     @needs("restore")
     @rule(backup=backups)
-    def restores(self, backup):
+    def restore(self, backup):
         copy, worlds = backup
         self.bank.restore(copy)
         self.worlds = worlds.copy()
 
     @needs("backup")
     @rule(backup=consumes(backups))
-    def serves_a_backup(self, backup):
+    def serve_a_backup(self, backup):
         copy, self.worlds = backup
         self.bank.move_to(copy)
 
     @needs("import")
     @rule()
-    def migrates(self):
+    def migrate(self):
         self.bank.migrate()

@@ -18,6 +18,14 @@ def orders(answers):
             yield from itertools.permutations([*answered, *happened])
 
 
+def difference(answer, right):
+    """In words; of two lists, where they part."""
+    if isinstance(answer, list) and isinstance(right, list):
+        answer, right = next(pair for pair in itertools.zip_longest(answer, right)
+                             if pair[0] != pair[1])
+    return f"answered  {answer}\nshould be {right}"
+
+
 class Worlds:
     def __init__(self, *banks):
         self.banks = list(banks)
@@ -33,8 +41,7 @@ class Worlds:
         """question(bank), which may change the bank, was answered so: in which is that right?"""
         told = [(bank, question(bank)) for bank in self.banks]
         self.banks = [bank for bank, right in told if right == answer]
-        assert self.banks, (f"answered {answer}\nshould be " +
-                            "\n       or ".join(sorted({str(right) for _, right in told})))
+        assert self.banks, "\nor\n".join(sorted({difference(answer, right) for _, right in told}))
 
     def saw_together(self, answers, questions):
         """The questions were under way at the same time; None is an answer that never came."""
