@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: MIT
+"""Many clients at once are answered as if they had come one after the other: see history.py."""
+
+import os
+import random
+import threading
+import time
+
+import pytest
+
+from bank import PATIENCE_S, Closed, request, together
+from history import Call, Look, Post, SetLimit, explain, explain_each_account
+from live import LiveBank, Request, read_answer, read_statement
+from reference import Bank
+
+SEED = int(os.environ.get("CREBITO_TEST_SEED", random.SystemRandom().randrange(2**32)))
+CLIENTS = (1, 2)  # Few, so that they meet; with low limits, so that some are refused.
+
+
+class Crowd:
+    """What all threads share: the bank, which one of them may kill, and what was called."""
+
+    def __init__(self, live):
+        self.live = live
+        self.calls = []
+        self.posts = []  # Those with a key, to be sent again by anybody.
+        self.deaths = []  # When each of the servers so far was gone.
+        self.changed = threading.Condition()
+
+    def kill(self):
+        self.live.bank.kill()
+        gone = time.monotonic()
+        self.live.bank.start()
+        with self.changed:
+            self.deaths.append(gone)
+            self.changed.notify_all()
+
+    def death(self, number):
+        """Waits for it."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.deaths) > number, PATIENCE_S)
+        return self.deaths[number]
+
+
+def some_post(crowd, dice, name):
+    chance = dice.random()
+    if crowd.posts and chance < 0.25:
+        post = dice.choice(crowd.posts[-8:])
+        if chance < 0.2:
+            return post
+        return post._replace(body={**post.body, "valor": post.body["valor"] + 1})
+    # Mostly amounts of their own; a few that come again and again, which is harder to judge.
+    amount = dice.choice([dice.randint(1, 60000), dice.randint(1, 60000), 100, 50000])
+    body = {"valor": amount, "tipo": dice.choice("ccddd"), "descricao": name}
+    key = f"{name}-{dice.getrandbits(32)}" if dice.random() < 0.5 else None
+    post = Post(dice.choice(CLIENTS), body, key)
+    if key is not None:
+        crowd.posts.append(post)
+    return post
+
+
+def ask(connection, question):
+    """The answer, and when it was asked for and had."""
+    if isinstance(question, Look):
+        data = request("GET", f"/clientes/{question.client}/extrato")
+    else:
+        data = Request(*question).as_bytes()
+    began = time.monotonic()
+    try:
+        response = connection.ask(data)
+    except (Closed, OSError):
+        return None, began, None
+    ended = time.monotonic()
+    answer = read_statement(response)[0] if isinstance(question, Look) else read_answer(response)
+    return answer, began, ended
+
+
+def one_client(crowd, dice, name, count):
+    """Asks again, if that can be, what the death of a server left unanswered."""
+    asked, left = 0, None
+    while asked < count:
+        server = len(crowd.deaths)
+        try:
+            connection = crowd.live.bank.connect()
+        except OSError:
+            crowd.death(server)
+            continue
+        with connection:
+            while asked < count:
+                question = left or (Look(dice.choice(CLIENTS)) if dice.random() < 0.2 else
+                                    some_post(crowd, dice, f"{name}n{asked}"))
+                left = None
+                asked += 1
+                answer, began, ended = ask(connection, question)
+                if answer is None:
+                    crowd.calls.append(Call(question, began, crowd.death(server), None))
+                    left = question if getattr(question, "key", None) else None
+                    break
+                crowd.calls.append(Call(question, began, ended, answer))
+
+
+def one_operator(crowd, dice, count):
+    for _ in range(count):
+        question = SetLimit(dice.choice(CLIENTS), dice.choice([20000, 60000, 100000, 150000]))
+        began = time.monotonic()
+        done = crowd.live.set_limit(*question)
+        crowd.calls.append(Call(question, began, time.monotonic(), done))
+
+
+def judge(crowd):
+    for client in CLIENTS:
+        began = time.monotonic()
+        crowd.calls.append(Call(Look(client), began, time.monotonic() + PATIENCE_S,
+                                crowd.live.statement(client)))
+    explain_each_account(crowd.calls, Bank())
+    if crowd.live.has_command("export"):
+        explain(crowd.calls, Bank(), crowd.live.export())
+    return crowd.calls
+
+
+@pytest.fixture
+def crowd():
+    print(f"CREBITO_TEST_SEED={SEED}")
+    live = LiveBank()
+    yield Crowd(live)
+    live.close()
+
+
+def run(crowd, clients, count, *others):
+    dice = random.Random(SEED)
+    together([lambda dice=random.Random(dice.random()), name=name:
+              one_client(crowd, dice, f"c{name}", count) for name in range(clients)] +
+             [lambda other=other: other(random.Random(dice.random())) for other in others])
+    calls = judge(crowd)
+    # The history says something: bookings, refusals of each kind, replays, statements of both.
+    answers = [call.answer for call in calls if call.answer is not None]
+    problems = {answer.problem for answer in answers if answer is not True and answer is not False}
+    assert problems >= {"", "limite-excedido", "chave-reutilizada"}, problems
+    assert any(isinstance(call.question, Post) and call.answer and call.answer.replayed
+               for call in calls)
+    return calls
+
+
+def limits(count):
+    return lambda crowd: [lambda dice: one_operator(crowd, dice, count)] \
+        if crowd.live.has_command("client") else []
+
+
+def kills(count):
+    """At random moments, each when a few more answers have come."""
+    def kill(crowd, dice):
+        for _ in range(count):
+            wanted = len(crowd.calls) + dice.randint(20, 60)
+            while len(crowd.calls) < wanted:
+                time.sleep(0.001)
+            crowd.kill()
+
+    return lambda crowd: [lambda dice: kill(crowd, dice)]
+
+
+def test_the_answers_of_many_clients_have_an_order(crowd):
+    run(crowd, 6, 60, *limits(5)(crowd))
+
+
+def test_the_answers_of_many_clients_have_an_order_also_when_the_server_is_killed(crowd):
+    calls = run(crowd, 6, 80, *kills(3)(crowd))
+    assert any(call.answer is None for call in calls)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("round", range(10))
+def test_the_answers_of_a_crowd_have_an_order(crowd, round):
+    run(crowd, 16, 150, *limits(20)(crowd))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("round", range(10))
+def test_the_answers_of_a_crowd_have_an_order_also_when_the_server_is_killed(crowd, round):
+    calls = run(crowd, 16, 150, *kills(8)(crowd))
+    assert any(call.answer is None for call in calls)
