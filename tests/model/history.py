@@ -86,7 +86,7 @@ def candidates(calls, search):
         elif call.ended < search.latest:
             continue  # It would have had to happen earlier.
         found.append(number)
-    return [number for number in found if calls[number].began <= before]
+    return found
 
 
 def told_of_keys(calls):
