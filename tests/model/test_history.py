@@ -212,15 +212,20 @@ def some_order_explains(calls):
 
 
 def random_history(dice):
-    """What a bank might answer; then perhaps with an answer that is another's, or of another time."""
+    """What a bank might answer that crashes once; then perhaps with answers that are another's."""
     bank, calls = Bank({1: LIMIT}), []
-    for moment in range(dice.randint(1, 5)):
+    crash = dice.randint(0, 4) - 0.5
+    for moment in range(dice.randint(2, 6)):
         question = dice.choice([
-            post(dice.choice([-60, -40, -1, 1, 40]), 0, 0, None, dice.choice([None, "k"])),
-            look(0, 0), set_limit(dice.choice([0, 60, 200]), 0, 0, True)]).question
-        answer = question.ask(bank) if dice.random() < 0.9 else question.ask(bank.copy())
+            *[post(dice.choice([-70, -40, 40]), 0, 0, None, dice.choice([None, "k"]))] * 4,
+            look(0, 0), set_limit(dice.choice([0, 70, 200]), 0, 0, True)]).question
+        answer = question.ask(bank if dice.random() < 0.9 else bank.copy())
         began, ended = moment - dice.choice([0, 0.4, 1.5, 2.5]), moment + dice.choice([0, 0.4, 1.5])
-        calls.append(Call(question, began, ended, answer if dice.random() < 0.7 else None))
+        if moment < crash:
+            ended = min(ended, crash)
+            if dice.random() < 0.4:
+                answer, ended = None, crash
+        calls.append(Call(question, max(began, crash) if moment > crash else began, ended, answer))
     if dice.random() < 0.5:
         one, two = dice.choice(calls), dice.randrange(len(calls))
         if type(one.question) is type(calls[two].question):
@@ -231,7 +236,7 @@ def random_history(dice):
 verdicts = set()
 
 
-@settings(max_examples=1000, deadline=None, print_blob=True)
+@settings(max_examples=2000, deadline=None, print_blob=True)
 @given(st.integers(0, 2**32))
 def judge_as_all_orders_do(seed):
     calls = random_history(random.Random(seed))

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from bank import PATIENCE_S, Closed, request, together
+from bank import PATIENCE_S, Closed, Connection, request, together
 from history import Call, Look, Post, SetLimit, explain, explain_each_account
 from live import LiveBank, Request, read_answer, read_statement
 from reference import Bank
@@ -24,22 +24,34 @@ class Crowd:
         self.live = live
         self.calls = []
         self.posts = []  # Those with a key, to be sent again by anybody.
-        self.deaths = []  # When each of the servers so far was gone.
+        self.addresses = [live.bank.address]  # Of each server so far,
+        self.deaths = []  # and when it was gone.
         self.changed = threading.Condition()
 
     def kill(self):
         self.live.bank.kill()
-        gone = time.monotonic()
+        with self.changed:
+            self.deaths.append(time.monotonic())
         self.live.bank.start()
         with self.changed:
-            self.deaths.append(gone)
+            self.addresses.append(self.live.bank.address)
             self.changed.notify_all()
 
-    def death(self, number):
-        """Waits for it."""
+    def connect(self):
+        """A connection, and the number of the server that it leads to."""
+        while True:
+            number = len(self.addresses) - 1
+            try:
+                connection = Connection(self.addresses[number])
+                if len(self.deaths) == number:
+                    return connection, number
+            except OSError:
+                pass
+            self.await_successor(number)
+
+    def await_successor(self, number):
         with self.changed:
-            assert self.changed.wait_for(lambda: len(self.deaths) > number, PATIENCE_S)
-        return self.deaths[number]
+            assert self.changed.wait_for(lambda: len(self.addresses) > number + 1, PATIENCE_S)
 
 
 def some_post(crowd, dice, name):
@@ -79,12 +91,7 @@ def one_client(crowd, dice, name, count):
     """Asks again, if that can be, what the death of a server left unanswered."""
     asked, left = 0, None
     while asked < count:
-        server = len(crowd.deaths)
-        try:
-            connection = crowd.live.bank.connect()
-        except OSError:
-            crowd.death(server)
-            continue
+        connection, server = crowd.connect()
         with connection:
             while asked < count:
                 question = left or (Look(dice.choice(CLIENTS)) if dice.random() < 0.2 else
@@ -93,7 +100,8 @@ def one_client(crowd, dice, name, count):
                 asked += 1
                 answer, began, ended = ask(connection, question)
                 if answer is None:
-                    crowd.calls.append(Call(question, began, crowd.death(server), None))
+                    crowd.await_successor(server)
+                    crowd.calls.append(Call(question, began, crowd.deaths[server], None))
                     left = question if getattr(question, "key", None) else None
                     break
                 crowd.calls.append(Call(question, began, ended, answer))
