@@ -269,16 +269,16 @@ static void a_flag_needs_no_value_and_its_variable_is_yes_or_no(void **state)
     assert_int_equal(READ("client", "show", "--json", "1"), OPTIONS_RUN);
     assert_true(options.json);
     setenv("CREBITO_JSON", "yes", 1);
-    assert_int_equal(READ("verify"), OPTIONS_RUN);
+    assert_int_equal(READ("status"), OPTIONS_RUN);
     assert_true(options.json);
     setenv("CREBITO_JSON", "no", 1);
-    assert_int_equal(READ("verify"), OPTIONS_RUN);
+    assert_int_equal(READ("status"), OPTIONS_RUN);
     assert_false(options.json);
-    assert_int_equal(READ("verify", "--json"), OPTIONS_RUN);
+    assert_int_equal(READ("status", "--json"), OPTIONS_RUN);
     assert_true(options.json);
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         setenv("CREBITO_JSON", wrong[i], 1);
-        assert_int_equal(READ("verify"), OPTIONS_WRONG);
+        assert_int_equal(READ("status"), OPTIONS_WRONG);
         assert_non_null(strstr(said, "crebito: CREBITO_JSON: \""));
         assert_non_null(strstr(said, "yes or no"));
         assert_int_equal(READ("backup", "a"), OPTIONS_RUN); /* not its variable */

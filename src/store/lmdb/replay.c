@@ -141,8 +141,7 @@ enum archive_end replay_add(struct replay *replay, const struct archive_record *
         return ARCHIVE_DONE;
     if (op.outcome == OUTCOME_OK)
         replay->broken = true;
-    snprintf(error, error_size, "record %llu (client %u): %s",
-             (unsigned long long)journal->sequence, journal->client, wrong);
+    snprintf(error, error_size, "client %u: %s", journal->client, wrong);
     return ARCHIVE_WRONG;
 }
 
