@@ -5,6 +5,7 @@ Used by api.py and start.py; METHOD.md says why things are measured this way.
 """
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -194,14 +195,14 @@ def new_store(name):
 
 
 def entries(bank, store):
-    """How many transactions the store holds, in the words of `crebito status`."""
+    """How many transactions the store holds: all its records but the openings of its accounts."""
     run = subprocess.run(
-        [bank, "status", "--database", f"lmdb:{store}"], capture_output=True, text=True
+        [bank, "status", "--json", "--database", f"lmdb:{store}"], capture_output=True, text=True
     )
-    found = re.search(r"\b(?:entries|transactions)\W+(\d+)", run.stdout + run.stderr)
-    if not found:
-        sys.exit(f"bench: `crebito status` names no number of transactions:\n{run.stdout}{run.stderr}")
-    return int(found.group(1))
+    if not run.stdout:
+        sys.exit(f"bench: `crebito status` says nothing of the store:\n{run.stderr}")
+    facts = json.loads(run.stdout)["store"]
+    return facts["records"] - facts["accounts"]
 
 
 class Verdict:

@@ -45,8 +45,8 @@ int command_init(const struct options *options)
         fprintf(stderr, "crebito: %s\n", error);
         return EXIT_FAILED;
     }
-    printf("%s: ready, %llu accounts, %llu entries%s%s\n", options->database,
-           (unsigned long long)facts.accounts, (unsigned long long)facts.entries,
+    printf("%s: ready, %llu accounts, %llu records%s%s\n", options->database,
+           (unsigned long long)facts.accounts, (unsigned long long)facts.records,
            options->clients_file ? "; it was there already, and nothing was read from " : "",
            options->clients_file ? options->clients_file : "");
     return EXIT_DONE;

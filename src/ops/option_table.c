@@ -13,7 +13,7 @@
 #define MIB (KIB * KIB)
 #define GIB (KIB * MIB)
 
-/* As the bank has them, which this part does not know; tests/unit/test_options.c compares. */
+/* As the bank has them, which this part does not know; tests/unit/test_option_commands.c compares. */
 #define CENTS_MOST  UINT64_C(9007199254740991)
 #define CLIENT_MOST UINT64_C(2147483647)
 

@@ -39,10 +39,11 @@ struct store_options {
 struct store_facts {
     uint32_t layout;         /* version of what is on disk */
     uint64_t accounts;       /* accounts in the ledger */
-    uint64_t entries;        /* journal records that moved money */
+    uint64_t records;        /* of the journal: openings, limits, entries */
     uint64_t keys;           /* idempotency keys remembered */
     uint64_t used_bytes;     /* of the data file */
     uint64_t capacity_bytes; /* used_bytes cannot pass this */
+    uint64_t free_bytes;     /* of the disk, for whoever serves it */
     char owner[128];         /* who has it open: "process 4711"; empty if nobody */
 };
 

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
 """The command line: what it accepts, what it refuses, what it says."""
 
+import json
+import os
 import re
 import socket
+import subprocess
 import threading
 
 import pytest
 
-from bank import LIMITS, Bank, crebito, post, together
+from bank import BINARY, LIMITS, Bank, crebito, post, together
 
 SERVE_OPTIONS = ["listen", "socket-mode", "database", "durability", "map-size", "max-connections",
                  "max-pending", "key-retention"]
@@ -228,8 +231,61 @@ def test_status_of_a_bank_that_is_busy_is_0(make_bank):
 
     *_, looks = together([*[lambda client=client: write(client) for client in (1, 2, 3)], look])
     assert {done.returncode for done in looks} == {0}, [done for done in looks if done.returncode]
-    entries = [int(re.search(r"entries +(\d+)", done.stdout)[1]) for done in looks]
-    assert entries == sorted(entries) and entries[0] < entries[-1]
+    records = [int(re.search(r"records +(\d+)", done.stdout)[1]) for done in looks]
+    assert records == sorted(records) and records[0] < records[-1]
+
+
+def test_status_in_json_is_one_object_with_what_the_text_says(make_bank):
+    bank = make_bank("--map-size", "64MiB")
+    bank.post(1, 5, key="k")
+    bank.post(1, 5)
+    before = os.statvfs(bank.folder)
+    done = status(bank, "--json")
+    after = os.statvfs(bank.folder)
+    assert done.returncode == 0 and done.stdout.endswith("}\n") and done.stderr == ""
+    found = json.loads(done.stdout)
+    assert list(found) == ["server", "store"]
+    assert found["server"] == {"address": bank.address, "healthy": True, "answer": "Healthy"}
+    store = found["store"]
+    assert store["owner"].startswith("process ")
+    free = [each.f_bavail * each.f_frsize for each in (before, after)]
+    others_wrote = 1 << 28
+    assert min(free) - others_wrote <= store.pop("free_bytes") <= max(free) + others_wrote
+    used = store.pop("used_bytes")
+    assert 0 < used <= (bank.folder / "data.mdb").stat().st_size
+    text = status(bank).stdout
+    assert f"{used / (1 << 20):.2f} MiB used" in text and re.search(r"^disk +\d+ MiB free$", text, re.M)
+    assert store.pop("capacity_bytes") == 64 << 20
+    for name in ("database", "layout", "owner", "accounts", "records", "keys"):
+        assert str(store[name]) in text
+    assert {name: store[name] for name in ("accounts", "records", "keys")} == {
+        "accounts": 5, "records": 7, "keys": 1}
+
+
+def test_status_in_json_says_what_is_not_well_too(make_bank):
+    bank = make_bank().stop()
+    done = status(bank, "--json")
+    assert done.returncode == 1
+    found = json.loads(done.stdout)
+    assert found["server"]["healthy"] is False and found["server"]["answer"]
+    assert found["store"]["owner"] is None
+
+
+def test_status_in_json_of_a_folder_whose_name_is_no_text(tmp_path):
+    folder = os.fsencode(tmp_path) + b"/\xff\xc3\xa3\"\\"
+    url = os.fsdecode(b"lmdb:" + folder)
+    assert crebito("init", "--database", url, errors="surrogateescape").returncode == 0
+    done = crebito("status", "--json", "--listen", "127.0.0.1:1", "--database", url)
+    assert json.loads(done.stdout)["store"]["database"] == f'lmdb:{tmp_path}/???"\\'
+
+
+def test_output_that_does_not_arrive_is_a_failure(tmp_path):
+    assert crebito("init").returncode == 0
+    for arguments in (["--help"], ["--version"], ["client", "--help"], ["verify", "--help"], ["init"]):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([BINARY, *arguments], stdout=full, stderr=subprocess.PIPE, text=True)
+        assert done.returncode == 1, arguments
+        assert done.stderr == "crebito: cannot write: No space left on device\n"
 
 
 def test_status_of_a_missing_store_fails_and_makes_none(tmp_path):

@@ -5,8 +5,10 @@
  */
 #include "store/lmdb/lmdb_store.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 
 #include "store/lmdb/commit.h"
 #include "store/lmdb/environment.h"
@@ -192,6 +194,20 @@ static bool undisturbed(const struct environment *environment, size_t txn_id)
     return mdb_env_info(environment->env, &info) == MDB_SUCCESS && info.me_last_txnid <= txn_id + 1;
 }
 
+/* What a process without privileges may still write where the folder is. */
+static int look_at_disk(uint64_t *ret_free_bytes, const char *path)
+{
+    struct statvfs disk;
+    int result;
+    do
+        result = statvfs(path, &disk);
+    while (result != 0 && errno == EINTR);
+    if (result != 0)
+        return errno;
+    *ret_free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+    return MDB_SUCCESS;
+}
+
 static bool look(struct store_facts *ret, const char *path, char *error, size_t error_size)
 {
     struct environment environment;
@@ -212,9 +228,11 @@ static bool look(struct store_facts *ret, const char *path, char *error, size_t 
         if (result == MDB_SUCCESS && !undisturbed(&environment, txn_id))
             result = MDB_BAD_TXN;
     }
+    if (result == MDB_SUCCESS)
+        result = look_at_disk(&facts.free_bytes, path);
     if (result == MDB_SUCCESS) {
         facts.accounts = accounts.ms_entries;
-        facts.entries = journal.ms_entries - accounts.ms_entries; /* less the openings */
+        facts.records = journal.ms_entries;
         facts.keys = keys.ms_entries;
         facts.capacity_bytes = environment.map_bytes;
         facts.used_bytes = environment_used_bytes(&environment);
