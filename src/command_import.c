@@ -92,9 +92,9 @@ static int work(struct task *task, void *context)
     end = archive_build_finish(build, task, &facts, error, sizeof error);
     if (end != ARCHIVE_DONE)
         return say_store(task, end, error);
-    snprintf(task->words, sizeof task->words, "%s: ready, %llu accounts, %llu entries",
+    snprintf(task->words, sizeof task->words, "%s: ready, %llu accounts, %llu records",
              options->database, (unsigned long long)facts.accounts,
-             (unsigned long long)facts.entries);
+             (unsigned long long)facts.records);
     return EXIT_DONE;
 }
 

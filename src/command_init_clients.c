@@ -153,8 +153,8 @@ static int work(struct task *task, void *context)
         end = archive_build_finish(build, task, &facts, error, sizeof error);
     }
     if (end == ARCHIVE_DONE) {
-        add_line(task, 0, "%s: ready, %llu accounts, %llu entries", options->database,
-                 (unsigned long long)facts.accounts, (unsigned long long)facts.entries);
+        add_line(task, 0, "%s: ready, %llu accounts, %llu records", options->database,
+                 (unsigned long long)facts.accounts, (unsigned long long)facts.records);
         return EXIT_DONE;
     }
     if (end != ARCHIVE_STOPPED)
