@@ -26,6 +26,7 @@
 #define FOLDER_DATA_PARTIAL "data.mdb.partial" /* a copy being made; renamed when it is whole */
 #define FOLDER_LOCK         "lock.mdb"         /* LMDB's own */
 #define FOLDER_OWNER        "owner.lock"
+#define FOLDER_SOCKET       "owner.sock" /* where the owner takes ops of other processes */
 
 struct folder {
     int fd;      /* the folder itself */
