@@ -24,10 +24,12 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
 BINARY = os.path.abspath(os.environ.get("CREBITO_BINARY", TESTS.parent / "build-asan" / "crebito"))
-PATIENCE_S = 40  # Only a hang takes longer, on however busy a machine.
+UNDER = os.environ.get("CREBITO_UNDER", "").split()  # What runs every program of ours: valgrind.
+PATIENCE_S = 400 if UNDER else 40  # Only a hang takes longer, on however busy a machine.
 LIMITS = {1: 100000, 2: 80000, 3: 1000000, 4: 10000000, 5: 500000}
 BALANCE_MAX = 9007199254740991
-SANITIZERS = ("ERROR: AddressSanitizer", "runtime error:", "LeakSanitizer", "ThreadSanitizer")
+SANITIZERS = ("ERROR: AddressSanitizer", "runtime error:", "LeakSanitizer", "ThreadSanitizer",
+              "MEMCHECK")
 running = set()
 
 
@@ -218,16 +220,18 @@ def fault_library():
 
 
 def clean_environment(**more):
-    """Ours without any setting that would reach the server, plus what the sanitizers need."""
+    """Ours without any setting that would reach the server, plus what the checkers need."""
     kept = {name: value for name, value in os.environ.items()
             if not name.startswith("CREBITO_") and name != "DATABASE_URL"}
-    sanitizers = {"ASAN_OPTIONS": "verify_asan_link_order=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
-    return {**kept, **sanitizers, **more}
+    needed = {"ASAN_OPTIONS": "verify_asan_link_order=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+    if UNDER:
+        needed["CREBITO_MAP_SIZE"] = "1GiB"  # valgrind has no room for the usual one
+    return {**kept, **needed, **more}
 
 
 def crebito(*arguments, environment=None, prefix=(), **more):
     """Runs a command to its end."""
-    done = subprocess.run([*prefix, BINARY, *map(str, arguments)], capture_output=True, text=True,
+    done = subprocess.run([*prefix, *UNDER, BINARY, *map(str, arguments)], capture_output=True, text=True,
                           timeout=PATIENCE_S, stdin=subprocess.DEVNULL,
                           env=clean_environment(**(environment or {})), **more)
     for sign in SANITIZERS:
@@ -241,7 +245,7 @@ class Bank:
     def __init__(self, folder, *options, listen=("127.0.0.1:0",), faults=False, environment=None,
                  prefix=()):
         self.folder = Path(folder)
-        self.options = [*prefix, BINARY, "serve", "--database", f"lmdb:{folder}"]
+        self.options = [*prefix, *UNDER, BINARY, "serve", "--database", f"lmdb:{folder}"]
         for address in listen:
             self.options += ["--listen", address]
         self.options += map(str, options)

@@ -76,6 +76,8 @@ class Background(threading.Thread):
 def pytest_configure(config):
     config.addinivalue_line("markers", "background: waits; runs while the other tests run")
     config.addinivalue_line("markers", "slow: takes minutes; run only when asked for")
+    config.addinivalue_line("markers", "timing: asks for an answer in time; not under valgrind")
+    config.addinivalue_line("markers", "coverage: judges what the others have run; comes last")
 
 
 def in_background(item):

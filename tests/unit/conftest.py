@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from bank import BINARY, SANITIZERS
+from bank import BINARY, SANITIZERS, UNDER
 
 UNIT = Path(BINARY).parent / "tests" / "unit"
-TIMEOUT_S = 120
+TIMEOUT_S = 1200 if UNDER else 120
 
 
 def pytest_collect_file(file_path, parent):
@@ -48,7 +48,7 @@ def run(program):
         return f"{program.name} is not built\n", None
     environment = {**os.environ, "CMOCKA_MESSAGE_OUTPUT": "TAP"}
     try:
-        done = subprocess.run([program], env=environment, timeout=TIMEOUT_S, text=True,
+        done = subprocess.run([*UNDER, program], env=environment, timeout=TIMEOUT_S, text=True,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, errors="replace", cwd=UNIT)
     except subprocess.TimeoutExpired as late:

@@ -238,6 +238,48 @@ static void a_store_that_begins_without_room_says_so_at_once(void **state)
     assert_non_null(strstr(said, strerror(ENOSPC)));
 }
 
+/* A page on the way to one account cannot be read: that is one client's misfortune. */
+static void a_damaged_page_refuses_the_op_that_needs_it(void **state)
+{
+    (void)state;
+    capture_begin(STDERR_FILENO);
+    fail_all("mdb_get", 0, MDB_CORRUPTED);
+    enum outcome entry = run_one(entry_op(1, C, 1, NULL));
+    enum outcome health = run_one((struct op){.kind = OP_HEALTH});
+    bool failed = fail_none();
+    said = capture_end();
+    assert_true(failed);
+    assert_int_equal(entry, OUTCOME_CORRUPT);
+    assert_int_equal(health, OUTCOME_OK);
+    assert_non_null(strstr(said, "what the store holds is damaged"));
+    assert_non_null(strstr(said, "client=1"));
+    assert_int_equal(run_one(entry_op(1, C, 1, NULL)), OUTCOME_OK);
+}
+
+static void a_damaged_account_is_told_of(void **state)
+{
+    (void)state;
+    uint8_t client_key[CLIENT_KEY_BYTES], whole[ACCOUNT_RECORD_BYTES_MAX], nothing[1] = {0};
+    client_key_encode(client_key, 2);
+    MDB_val key = {sizeof client_key, client_key}, value, damaged = {1, nothing};
+    MDB_txn *txn = ledger_begin();
+    assert_int_equal(mdb_get(txn, ledger.environment.accounts, &key, &value), MDB_SUCCESS);
+    MDB_val kept = {value.mv_size, whole};
+    memcpy(whole, value.mv_data, value.mv_size);
+    assert_int_equal(mdb_put(txn, ledger.environment.accounts, &key, &damaged, 0), MDB_SUCCESS);
+    assert_int_equal(mdb_txn_commit(txn), MDB_SUCCESS);
+    struct op ops[] = {entry_op(1, C, 1, NULL), entry_op(2, C, 1, NULL)};
+    capture_begin(STDERR_FILENO);
+    run(ops, COUNT_OF(ops));
+    said = capture_end();
+    assert_int_equal(ops[0].outcome, OUTCOME_OK);
+    assert_int_equal(ops[1].outcome, OUTCOME_CORRUPT);
+    assert_non_null(strstr(said, "client=2"));
+    txn = ledger_begin();
+    assert_int_equal(mdb_put(txn, ledger.environment.accounts, &key, &kept, 0), MDB_SUCCESS);
+    assert_int_equal(mdb_txn_commit(txn), MDB_SUCCESS);
+}
+
 /* The flush fails: LMDB's descriptor is exchanged for one that cannot be written. */
 static void after_a_commit_that_failed_on_the_way_nothing_is_certain_and_nothing_is_taken(
     void **state)
@@ -322,34 +364,36 @@ static uint32_t fill(struct op *ops, unsigned number)
 static void expect_possible(const struct op *op, enum outcome without_failure, int error)
 {
     enum outcome outcome = op->outcome;
-    bool health = op->kind == OP_HEALTH;
     bool possible = outcome == without_failure;
     switch (error) {
+    case EIO:
     case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
     case MDB_MAP_FULL: possible |= outcome == OUTCOME_NO_SPACE; break;
     case ENOMEM: possible |= outcome == OUTCOME_BUSY; break;
     case MDB_CORRUPTED: possible |= outcome == OUTCOME_CORRUPT; break;
-    case MDB_PANIC: possible |= outcome == OUTCOME_DOWN; break;
     default: break;
     }
-    /* While it was flushed nobody can tell; an error of LMDB's own, or a full disk, came before. */
-    if (error == EIO || error == ENOMEM || error == MDB_PANIC)
-        possible |= outcome == (health ? OUTCOME_DOWN : OUTCOME_UNKNOWN);
-    if (error == EIO)
-        possible |= outcome == OUTCOME_NO_SPACE;
+    /* It failed while it was flushed, and nobody can tell. */
+    if (serving_state(&serving) == SERVING_DOWN)
+        possible |= outcome == OUTCOME_DOWN || (op_writes(op) && outcome == OUTCOME_UNKNOWN);
     if (!possible)
         FAIL("error %d: outcome %d, without it %d", error, (int)outcome, (int)without_failure);
 }
 
-/* Each call of a batch's fails with each reason. What was answered is what the ledger holds. */
+/* Each call of a batch's fails with each reason, alone or with all after it. What was answered is
+ * what the ledger holds. */
 static void whatever_call_fails_the_answers_and_the_ledger_agree(void **state)
 {
     (void)state;
-    static const int errors[] = {EIO, ENOSPC, ENOMEM, MDB_MAP_FULL, MDB_CORRUPTED, MDB_PANIC};
+    static const int errors[] = {EIO,    ENOSPC,       EDQUOT,        EFBIG,
+                                 ENOMEM, MDB_MAP_FULL, MDB_CORRUPTED, MDB_PANIC};
     static const enum outcome usual[] = {
         OUTCOME_OK, OUTCOME_OK, OUTCOME_OK, OUTCOME_NO_CLIENT, OUTCOME_LIMIT_EXCEEDED, OUTCOME_OK};
     unsigned number = 0;
-    for (size_t e = 0; e < COUNT_OF(errors); e++) {
+    for (size_t e = 0; e < 2 * COUNT_OF(errors); e++) {
+        int reason = errors[e / 2];
         for (unsigned calls = 0;; calls++) {
             struct op ops[COUNT_OF(usual)];
             uint32_t count = fill(ops, number++);
@@ -357,12 +401,19 @@ static void whatever_call_fails_the_answers_and_the_ledger_agree(void **state)
             view_close(&view);
             begin(LEDGER_MAP);
             capture_begin(STDERR_FILENO);
-            fail_one("mdb_", calls, errors[e]);
+            if (e % 2 == 0)
+                fail_one("mdb_", calls, reason);
+            else
+                fail_all("mdb_", calls, reason);
             run(ops, count);
             bool failed = fail_none();
             said = capture_end();
+            /* A full disk and LMDB's own errors come before anything is flushed. */
+            bool may_be_down = e % 2 == 1 || reason == EIO || reason == ENOMEM ||
+                               reason == MDB_PANIC;
+            assert_true(may_be_down || serving_state(&serving) != SERVING_DOWN);
             for (uint32_t i = 0; i < count; i++) {
-                expect_possible(&ops[i], usual[i], errors[e]);
+                expect_possible(&ops[i], usual[i], reason);
                 sequences += op_writes(&ops[i]) && ops[i].outcome == OUTCOME_OK;
             }
             assert_int_equal(ledger_audited().sequences, sequences); /* it was rolled back */
@@ -489,6 +540,8 @@ int main(void)
         TEST(where_nothing_can_be_judged_there_is_no_room),
         TEST(a_store_that_begins_without_room_says_so_at_once),
         TEST(after_a_commit_that_failed_on_the_way_nothing_is_certain_and_nothing_is_taken),
+        TEST(a_damaged_page_refuses_the_op_that_needs_it),
+        TEST(a_damaged_account_is_told_of),
         TEST(a_deleted_data_file_takes_no_entry),
         TEST(a_damaged_page_of_old_keys_refuses_no_entry_and_is_told_once),
         TEST(whatever_call_fails_the_answers_and_the_ledger_agree),

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "failing_calls.h"
 #include "store/lmdb/space.h"
 
 #define KIB UINT64_C(1024)
@@ -127,6 +128,50 @@ static void without_room_for_more_what_is_needed_is_enough_and_else_it_says_no(v
     expect_content(0, USED, 'u');
 }
 
+static void an_interrupted_call_is_made_again(void **state)
+{
+    (void)state;
+    static const char *const calls[] = {"fallocate", "pwrite"};
+    for (size_t i = 0; i < COUNT_OF(calls); i++) {
+        struct space space = {.fd = fd, .capacity_bytes = 1024 * MIB};
+        fail_one(calls[i], 0, EINTR);
+        assert_true(space_reserve(&space, USED, NEEDED));
+        assert_true(fail_none());
+        assert_true(space.written_bytes > USED);
+        expect_content(USED, USED + NEEDED, '\0');
+    }
+}
+
+/* There the zeros that are written ahead are all that can be had. */
+static void a_file_system_that_cannot_reserve_is_no_full_one(void **state)
+{
+    (void)state;
+    static const int cannot[] = {EOPNOTSUPP, ENOSYS};
+    for (size_t i = 0; i < COUNT_OF(cannot); i++) {
+        struct space space = {.fd = fd, .capacity_bytes = 1024 * MIB};
+        fail_all("fallocate", 0, cannot[i]);
+        assert_true(space_reserve(&space, USED, NEEDED));
+        assert_true(fail_none());
+        expect_content(USED, USED + NEEDED, '\0');
+    }
+}
+
+static void a_disk_that_takes_no_more_has_no_room(void **state)
+{
+    (void)state;
+    static const char *const calls[] = {"fallocate", "pwrite"};
+    for (size_t i = 0; i < COUNT_OF(calls); i++) {
+        struct space space = {.fd = fd, .capacity_bytes = 1024 * MIB};
+        fail_all(calls[i], 0, ENOSPC);
+        errno = 0;
+        assert_false(space_reserve(&space, USED, NEEDED));
+        assert_int_equal(errno, ENOSPC);
+        assert_true(fail_none());
+        expect_content(0, USED, 'u');
+        assert_true(space_reserve(&space, USED, NEEDED));
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -135,6 +180,9 @@ int main(void)
         TEST(what_was_used_since_is_not_written_over),
         TEST(no_more_than_the_map_is_taken),
         TEST(without_room_for_more_what_is_needed_is_enough_and_else_it_says_no),
+        TEST(an_interrupted_call_is_made_again),
+        TEST(a_file_system_that_cannot_reserve_is_no_full_one),
+        TEST(a_disk_that_takes_no_more_has_no_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
