@@ -22,7 +22,7 @@
 
 #include "must_check.h"
 
-enum { TASK_WORDS_BYTES = 1024 };
+enum { TASK_WORDS_BYTES = 4096 };
 
 struct task {
     /* The worker's, for whoever looks on. */

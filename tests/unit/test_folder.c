@@ -156,7 +156,8 @@ static void nobody_owns_what_is_free_or_missing_or_cannot_be_asked(void **state)
 
 static bool try_open(struct environment *environment)
 {
-    return environment_open(environment, ledger.path, LEDGER_MAP, 0, error, sizeof error);
+    return environment_open(environment, ledger.path, LEDGER_MAP, 0, error, sizeof error) ==
+           ENVIRONMENT_OPEN;
 }
 
 static void whatever_call_fails_an_environment_is_open_or_closed(void **state)

@@ -89,6 +89,12 @@ static struct op op_of(const struct archive_record *record)
     return op;
 }
 
+/* It is not the record that is at fault. */
+static bool storage_failed(enum outcome outcome)
+{
+    return outcome >= OUTCOME_BUSY;
+}
+
 /* NULL: the ledger has booked it as the record says. */
 static const char *disagreement(const struct replay *replay, const struct op *op,
                                 const struct journal_record *journal)
@@ -106,7 +112,7 @@ static const char *disagreement(const struct replay *replay, const struct op *op
     case OUTCOME_NO_SPACE:
     case OUTCOME_DOWN:
     case OUTCOME_CORRUPT:
-    case OUTCOME_UNKNOWN: return "the new store is damaged";
+    case OUTCOME_UNKNOWN: break; /* not these: storage_failed() */
     }
     if (op->replayed)
         return "its key belongs to another of the client's entries";
@@ -135,6 +141,10 @@ enum archive_end replay_add(struct replay *replay, const struct archive_record *
     if (result != MDB_SUCCESS) {
         replay->broken = true;
         return failed(error, error_size, result);
+    }
+    if (storage_failed(op.outcome)) {
+        replay->broken = true;
+        return failed(error, error_size, MDB_CORRUPTED);
     }
     const char *wrong = disagreement(replay, &op, journal);
     if (!wrong)
