@@ -297,7 +297,8 @@ const struct option_row option_rows[OPTION_ROWS] = {
         .commands = COMMAND_INIT,
         .set = set_clients,
         .rule = "the name of a CSV file",
-        .help = "The clients of a new store, one in each line: id, limit, opening balance.",
+        .help = "The clients of the store, one in each line: id,limit,balance in cents, where the "
+                "balance may be missing. There must be no store yet.",
     },
     {
         .flag = "--limit",
@@ -377,7 +378,7 @@ const struct command_row command_rows[COMMAND_ROWS] = {
         .command = COMMAND_INIT,
         .name = "init",
         .brief = "Create the store and its clients.",
-        .more = "An existing store is left as it is.",
+        .more = "Where there is a store already, it is left as it is.",
     },
     {
         .command = COMMAND_STATUS,
