@@ -69,10 +69,9 @@ _crebito() {
     'client add') options="--database --limit --balance" ;;
     'client set-limit') options="--database --limit" ;;
     'client show') options="--database --json" ;;
-    verify) options="--database --json" ;;
-    backup) options="--database" argument=-d ;;
+    verify) options="--database" ;;
+    backup | restore) options="--database" argument=-d ;;
     export) options="--database --format --client --since" ;;
-    restore) options="--database --map-size" argument=-d ;;
     import) options="--database --map-size" argument=-f ;;
     *) return ;;
     esac

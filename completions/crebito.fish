@@ -40,7 +40,7 @@ complete -c crebito -n '__crebito_is client' -a show -d 'Show an account'
 
 complete -c crebito -n '__crebito_is serve status' -l listen -x -a '(__crebito_addresses)' -d 'Where to serve, or whom to ask'
 complete -c crebito -n '__crebito_is serve init status client-add client-set-limit client-show verify backup export restore import' -l database -x -a '(__crebito_urls)' -d 'Which store'
-complete -c crebito -n '__crebito_is serve init restore import' -l map-size -x -d 'The largest the ledger may become'
+complete -c crebito -n '__crebito_is serve init import' -l map-size -x -d 'The largest the ledger may become'
 complete -c crebito -n '__crebito_is serve' -l socket-mode -x -d 'Permissions of Unix sockets'
 complete -c crebito -n '__crebito_is serve' -l max-connections -x -d 'Connections served at once'
 complete -c crebito -n '__crebito_is serve' -l max-pending -x -d 'Transactions waiting at once'
@@ -52,7 +52,7 @@ complete -c crebito -n '__crebito_is client-add' -l balance -x -d 'The opening b
 complete -c crebito -n '__crebito_is export' -l format -x -a 'jsonl csv' -d 'How a record is written'
 complete -c crebito -n '__crebito_is export' -l client -x -d 'Only the records of this client'
 complete -c crebito -n '__crebito_is export' -l since -x -d 'Only the records of this time and later'
-complete -c crebito -n '__crebito_is status client-show verify' -l json -d 'Answer with one JSON object'
+complete -c crebito -n '__crebito_is status client-show' -l json -d 'Answer with one JSON object'
 
 complete -c crebito -n '__crebito_is backup restore' -x -a '(__fish_complete_directories)'
 complete -c crebito -n '__crebito_is import' -F

@@ -200,7 +200,7 @@ bool option_set(struct options *options, const struct option_row *row, const cha
 
 enum {
     EVERY_COMMAND = (1 << COMMAND_ROWS) - 1,
-    NEW_STORE = COMMAND_INIT | COMMAND_RESTORE | COMMAND_IMPORT,
+    NEW_STORE = COMMAND_INIT | COMMAND_IMPORT,
 };
 
 const struct option_row option_rows[OPTION_ROWS] = {
@@ -378,7 +378,8 @@ const struct command_row command_rows[COMMAND_ROWS] = {
         .command = COMMAND_INIT,
         .name = "init",
         .brief = "Create the store and its clients.",
-        .more = "Where there is a store already, it is left as it is.",
+        .more = "Where there is a store already, it is left as it is, and the table of "
+                "--clients is not read.",
     },
     {
         .command = COMMAND_STATUS,
