@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TABLES = 5, READERS_MAX = 16 };
+enum { TABLES = 5, READERS_MAX = 64 };
 
 static void say(char *error, size_t error_size, const char *path, const char *what, int result)
 {
