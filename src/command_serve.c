@@ -15,7 +15,7 @@
 
 enum {
     ERROR_BYTES_MAX = 512,
-    OTHER_DESCRIPTORS = 32, /* the store's files, the event loop's own, listeners */
+    OTHER_DESCRIPTORS = 50, /* the store's files and peers, the event loop's own, listeners */
 };
 
 static_assert((int)LISTEN_MAX == (int)SERVER_LISTENERS_MAX, "options are copied one to one");

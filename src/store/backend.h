@@ -7,7 +7,7 @@
  *            durable when it returns.
  * Ownership  A backend is made by its own open function and freed by close().
  * Threads    answer_now() runs on the submitter's thread, commit() on the committer's, at the same
- *            time. close() runs when both are done.
+ *            time; what admit() starts is the backend's own. close() runs when all are done.
  * Errors     Outcomes; a backend logs when its ability to serve changes.
  * Not here   Queues, threads, requests.
  */
@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "store/op.h"
+#include "store/queue.h"
 
 struct backend {
     const struct backend_calls *calls;
@@ -29,6 +30,13 @@ struct backend_calls {
 
     /* Apply the ops in order, make them durable, set every outcome. */
     void (*commit)(struct backend *backend, struct op **batch, uint32_t count);
+
+    /* Take ops of other processes too, through a port of the backend's own. Where that cannot be,
+     * it is logged, and the store serves without. */
+    void (*admit)(struct backend *backend, struct queue *queue);
+
+    /* No more of them, and those that were asked are answered. */
+    void (*dismiss)(struct backend *backend);
 
     void (*close)(struct backend *backend);
 };

@@ -7,11 +7,15 @@
  */
 #include "store/store.h"
 
+#include <assert.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "store/committer.h"
 #include "store/lmdb/lmdb_store.h"
+#include "store/lmdb/owner_ask.h"
 #include "store/queue.h"
 #include "store/url.h"
 
@@ -50,6 +54,7 @@ bool store_open(struct store **ret_store, const char *url, const struct store_op
         snprintf(error, error_size, "cannot start the committer thread");
         goto close_backend;
     }
+    store->backend->calls->admit(store->backend, &store->queue);
     *ret_store = store;
     return true;
 
@@ -64,6 +69,7 @@ free_store:
 
 void store_close(struct store *store)
 {
+    store->backend->calls->dismiss(store->backend);
     port_hand_over(&store->port);
     queue_close(&store->queue);
     committer_stop(&store->committer);
@@ -92,6 +98,68 @@ void store_hand_over(struct store *store)
 struct op *store_take_answered(struct store *store)
 {
     return port_take_answered(&store->port);
+}
+
+/* --- one op of a process that has not opened the store --------------------------------------- */
+
+/* An owner that is coming or going is soon there or gone. */
+enum { ASK_TIMES = 100, ASK_PAUSE_MS = 20, OPEN_TIMES = 10 };
+
+/* No key is forgotten: how long they are kept is for the bank that serves them. */
+#define KEEP_ALL_KEYS_US (INT64_MAX / 2)
+
+static void post(void *context)
+{
+    sem_post(context);
+}
+
+static bool ask_here(const char *url, struct op *op, char *error, size_t error_size)
+{
+    struct store *store;
+    sem_t answered;
+    const struct store_options options = {
+        .must_exist = true,
+        .durable = true,
+        .pending_max = 1,
+        .key_retention_us = KEEP_ALL_KEYS_US,
+        .wake = post,
+        .wake_context = &answered,
+    };
+    sem_init(&answered, 0, 0);
+    bool opened = store_open(&store, url, &options, error, error_size);
+    if (opened) {
+        if (!store_submit(store, op)) {
+            store_hand_over(store);
+            while (sem_wait(&answered) != 0) /* a signal came in between */
+                continue;
+        }
+        store_close(store);
+    }
+    sem_destroy(&answered);
+    return opened;
+}
+
+bool store_ask(const char *url, struct op *op, char *error, size_t error_size)
+{
+    static const struct timespec pause = {0, ASK_PAUSE_MS * 1000000L};
+    assert(op_sane(op));
+    if (!url_known(url, error, error_size))
+        return false;
+    int opens = 0; /* in vain, with nobody else there before nor after */
+    for (int times = 0; times < ASK_TIMES && opens < OPEN_TIMES; times++) {
+        switch (owner_ask(url_lmdb_path(url), op, ANSWER_TIMEOUT_MS, error, error_size)) {
+        case OWNER_ANSWERED: return true;
+        case OWNER_REFUSED: return false;
+        case OWNER_NONE:
+            if (ask_here(url, op, error, error_size))
+                return true;
+            opens++;
+            break;
+        case OWNER_DEAF: opens = 0; break;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return false;
 }
 
 bool store_inspect(struct store_facts *ret_facts, const char *url, char *error, size_t error_size)

@@ -9,7 +9,7 @@
  *            effect one at a time, in one order that every answer agrees with.
  * Ownership  The store owns itself and its threads; ops stay their submitter's memory (op.h).
  * Threads    One thread submits, hands over and takes back; `wake` is called from the store's own
- *            threads.
+ *            threads. Other processes ask through store_ask(), in one order with everybody.
  * Errors     store_open() returns false and a sentence for the operator. Everything later is an
  *            outcome of an op; the store logs when its ability to serve changes.
  * Not here   Requests, replies, deadlines: an op that takes long is the submitter's to give up on.
@@ -27,8 +27,9 @@
 struct store;
 
 struct store_options {
+    bool must_exist;             /* or else a store is created where there is none */
     bool durable;                /* false: benchmarks only; answers do not wait for the disk */
-    uint64_t map_bytes;          /* LMDB: the largest the data file may become */
+    uint64_t map_bytes;          /* LMDB: the largest the data file may become; 0: as it was */
     uint32_t pending_max;        /* ops submitted and not taken back; past it OUTCOME_BUSY */
     int64_t key_retention_us;    /* how long an idempotency key is remembered at least */
     void (*wake)(void *context); /* answers are waiting: call store_take_answered() soon */
@@ -67,6 +68,12 @@ void store_hand_over(struct store *store);
 
 /* The answered ops, linked through `next`; NULL if there are none. */
 struct op *store_take_answered(struct store *store);
+
+/* One op, by a process that has not opened the store: carried to the one that has, or else the store
+ * is opened for it, and never created. The op must be op_sane(). True: it has its outcome, which is
+ * OUTCOME_UNKNOWN if the process it was carried to gave no answer. False with a sentence: it could
+ * not be asked, and nothing has happened. */
+MUST_CHECK bool store_ask(const char *url, struct op *op, char *error, size_t error_size);
 
 /* Look at a store without opening it: works beside an owner and takes no lock. False with a
  * sentence when there is none or it cannot be read. */

@@ -71,7 +71,7 @@ def test_a_missing_and_an_empty_folder_become_a_store(make_bank, tmp_path):
         bank = make_bank(folder=folder)
         assert bank.post(1, 1).json()["saldo"] == 1
         assert {"data.mdb", "owner.lock"} <= set(contents(bank.folder)) <= {
-            "data.mdb", "lock.mdb", "owner.lock"}
+            "data.mdb", "lock.mdb", "owner.lock", "owner.sock"}
 
 
 def test_lost_and_found_alone_is_tolerated(make_bank, tmp_path):
@@ -297,14 +297,14 @@ def test_a_server_without_standard_streams_serves(make_bank):
 # ---- too few descriptors
 
 
-@pytest.mark.parametrize("files", [8, 16, 33])
+@pytest.mark.parametrize("files", [8, 16, 51])
 def test_too_low_a_limit_on_open_files_is_a_clear_message_and_exit_1(tmp_path, files):
     done = serve(tmp_path / "data", prefix=["prlimit", f"--nofile={files}"])
     assert done.returncode == 1 and "ulimit -n" in done.stderr, done
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("files", [34, 40, 80, 200])
+@pytest.mark.parametrize("files", [52, 60, 80, 200])
 def test_as_many_connections_are_served_as_the_limit_on_open_files_allows(make_bank, files):
     bank = make_bank(prefix=["prlimit", f"--nofile={files}"])
     fitting = int(re.search(r"max_connections=(\d+)", bank.log)[1])

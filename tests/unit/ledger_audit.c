@@ -77,11 +77,6 @@ static void replay(struct replayed *replayed, const struct journal_record *recor
                                             .balance_cents = record->balance_cents};
         account->opening_balance_cents = record->balance_cents;
         assert_true(record->previous_sequence == 0);
-    } else if (record->kind == JOURNAL_LIMIT) {
-        assert_non_null(account);
-        assert_true(record->previous_sequence == account->last_sequence);
-        assert_int_equal(ledger_set_limit(&account->account, record->limit_cents), OUTCOME_OK);
-        assert_true(account->account.balance_cents == record->balance_cents);
     } else {
         assert_non_null(account);
         bool limit = record->kind == JOURNAL_LIMIT;

@@ -8,11 +8,15 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
+#include "ops/log.h"
 #include "store/lmdb/commit.h"
 #include "store/lmdb/environment.h"
 #include "store/lmdb/folder.h"
+#include "store/lmdb/owner_socket.h"
 #include "store/lmdb/replay.h"
 #include "store/lmdb/serving.h"
 #include "store/lmdb/target.h"
@@ -34,8 +38,10 @@ struct lmdb_store {
     char path[256]; /* for the log */
     struct serving serving;
     struct committed committed;
-    struct view view;     /* the submitter's */
-    struct commit commit; /* the committer's */
+    struct view view;            /* the submitter's */
+    struct commit commit;        /* the committer's */
+    struct owner_socket *socket; /* NULL: there is none */
+    struct view socket_view;     /* its thread's */
 };
 
 static struct lmdb_store *store_of(struct backend *backend)
@@ -63,15 +69,15 @@ static bool answer_health(struct lmdb_store *store, struct op *op)
     return false;
 }
 
-static bool answer_now(struct backend *backend, struct op *op)
+/* `view`: the thread's that asks. */
+static bool answer_with(struct lmdb_store *store, struct view *view, struct op *op)
 {
-    struct lmdb_store *store = store_of(backend);
     if (op->kind == OP_HEALTH)
         return answer_health(store, op);
 
     /* Whether there is such a client is judged before anything else, in every state. */
     if (op->kind != OP_OPEN) {
-        enum outcome outcome = view_client(&store->view, op->client);
+        enum outcome outcome = view_client(view, op->client);
         if (outcome != OUTCOME_OK || op->kind == OP_CLIENT)
             return answered(op, outcome);
     }
@@ -79,10 +85,16 @@ static bool answer_now(struct backend *backend, struct op *op)
         return answered(op, OUTCOME_DOWN);
     if (op_writes(op))
         return false;
-    op->outcome = view_statement(&store->view, op, commit_clock_us());
+    op->outcome = view_statement(view, op, commit_clock_us());
     if (op->outcome == OUTCOME_CORRUPT)
         serving_damage(&store->serving, op->client);
     return true;
+}
+
+static bool answer_now(struct backend *backend, struct op *op)
+{
+    struct lmdb_store *store = store_of(backend);
+    return answer_with(store, &store->view, op);
 }
 
 static void commit(struct backend *backend, struct op **ops, uint32_t count)
@@ -90,11 +102,47 @@ static void commit(struct backend *backend, struct op **ops, uint32_t count)
     commit_ops(&store_of(backend)->commit, ops, count);
 }
 
+/* --- ops of other processes ----------------------------------------------------------------- */
+
+static bool answer_other(void *context, struct op *op)
+{
+    struct lmdb_store *store = context;
+    return answer_with(store, &store->socket_view, op);
+}
+
+static void admit(struct backend *backend, struct queue *queue)
+{
+    struct lmdb_store *store = store_of(backend);
+    char error[200];
+    int result = view_open(&store->socket_view, &store->environment, &store->committed);
+    if (result != MDB_SUCCESS) {
+        snprintf(error, sizeof error, "%s", mdb_strerror(result));
+    } else if (!owner_socket_open(&store->socket, &store->folder, queue, answer_other, store, error,
+                                  sizeof error)) {
+        view_close(&store->socket_view);
+        store->socket = NULL;
+    }
+    if (!store->socket)
+        log_line(LOG_WARN, "commands on this store will not work while it is served", "store",
+                 store->path, "reason", error, NULL);
+}
+
+static void dismiss(struct backend *backend)
+{
+    struct lmdb_store *store = store_of(backend);
+    if (store->socket)
+        owner_socket_end(store->socket);
+}
+
 /* --- opening and closing -------------------------------------------------------------------- */
 
 static void close_store(struct backend *backend)
 {
     struct lmdb_store *store = store_of(backend);
+    if (store->socket) {
+        owner_socket_free(store->socket);
+        view_close(&store->socket_view);
+    }
     view_close(&store->view);
     if (serving_state(&store->serving) != SERVING_DOWN)
         (void)mdb_env_sync(store->environment.env, 1); /* only durable = false left anything */
@@ -106,6 +154,8 @@ static void close_store(struct backend *backend)
 static const struct backend_calls calls = {
     .answer_now = answer_now,
     .commit = commit,
+    .admit = admit,
+    .dismiss = dismiss,
     .close = close_store,
 };
 
@@ -126,8 +176,8 @@ static bool open_commit(struct lmdb_store *store, const struct store_options *op
 
 /* Not beside a copy that was interrupted: a bank with other people's accounts would be served in
  * place of the one that somebody meant to restore. */
-static bool create(const struct folder *folder, const char *path, uint64_t map_bytes, char *error,
-                   size_t error_size)
+static bool create_store(const struct folder *folder, const char *path, uint64_t map_bytes,
+                         char *error, size_t error_size)
 {
     if (folder_has_partial(folder) || target_was_interrupted(path)) {
         snprintf(error, error_size,
@@ -138,6 +188,30 @@ static bool create(const struct folder *folder, const char *path, uint64_t map_b
     }
     return replay_openings(folder, path, map_bytes, challenge_clients, CLIENTS, commit_clock_us(),
                            error, error_size);
+}
+
+/* Asked before the folder is taken, which would make it. */
+static bool store_is_there(const char *path, char *error, size_t error_size)
+{
+    char name[4096];
+    snprintf(name, sizeof name, "%s/" FOLDER_DATA, path);
+    if (access(name, F_OK) == 0)
+        return true;
+    snprintf(error, error_size, "%s: no store there: %s", path, strerror(errno));
+    return false;
+}
+
+/* There is a store, or it is made. */
+static bool ensure_store(const struct folder *folder, const char *path,
+                         const struct store_options *options, char *error, size_t error_size)
+{
+    if (folder_has_store(folder))
+        return true;
+    if (options->must_exist) {
+        snprintf(error, error_size, "%s: no store there any more", path);
+        return false;
+    }
+    return create_store(folder, path, options->map_bytes, error, error_size);
 }
 
 struct backend *lmdb_store_open(const char *path, const struct store_options *options, char *error,
@@ -152,10 +226,11 @@ struct backend *lmdb_store_open(const char *path, const struct store_options *op
     store->backend.calls = &calls;
     store->serving.path = store->path;
     snprintf(store->path, sizeof store->path, "%s", path);
+    if (options->must_exist && !store_is_there(path, error, error_size))
+        goto free_store;
     if (!folder_take(&store->folder, path, error, error_size))
         goto free_store;
-    if (!folder_has_store(&store->folder) &&
-        !create(&store->folder, path, options->map_bytes, error, error_size))
+    if (!ensure_store(&store->folder, path, options, error, error_size))
         goto release_folder;
     if (environment_open(&store->environment, path, options->map_bytes,
                          options->durable ? 0 : MDB_NOSYNC, error, error_size) != ENVIRONMENT_OPEN)

@@ -9,7 +9,8 @@
  *            and expiry records of an entry are one transaction. After a flush whose end is not
  *            known the store latches down: it answers OUTCOME_DOWN until it is opened anew.
  * Ownership  The backend owns the environment, the folder and its lock.
- * Threads    As backend.h says: answer_now() on one thread, commit() on another.
+ * Threads    As backend.h says: answer_now() on one thread, commit() on another, and one that takes
+ *            ops of other processes (owner_socket.h).
  * Errors     Opening: NULL and a sentence. Later: outcomes; full, mended and down are logged.
  * Not here   Queues, threads.
  */
