@@ -120,6 +120,13 @@ class Machine(RuleBasedStateMachine):
         requests = [self.post(self.request(client, plan)) for client, plan in plans]
         return multiple(*(request for request in requests if request.key is not None))
 
+    @rule(client=clients, plan=plans, times=st.integers(2, 12))
+    def post_many(self, client, plan, times):
+        """More than a statement shows."""
+        for number in range(times):
+            body = self.body(client, plan["amount"], plan["kind"], str(number))
+            self.post(Request(client, body))
+
     @precondition(lambda self: len(self.worlds.banks) <= 4)
     @rule(target=keyed, plans=client_plans, ending=st.sampled_from(list(ENDINGS)))
     def post_together(self, plans, ending):

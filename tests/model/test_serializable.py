@@ -51,7 +51,8 @@ class Crowd:
 
     def await_successor(self, number):
         with self.changed:
-            assert self.changed.wait_for(lambda: len(self.addresses) > number + 1, PATIENCE_S)
+            came = self.changed.wait_for(lambda: len(self.addresses) > number + 1, PATIENCE_S)
+        assert came, f"the server went away by itself:\n{self.live.bank.log}"
 
 
 def some_post(crowd, dice, name):
@@ -61,11 +62,13 @@ def some_post(crowd, dice, name):
         if chance < 0.2:
             return post
         return post._replace(body={**post.body, "valor": post.body["valor"] + 1})
-    # Mostly amounts of their own; a few that come again and again, which is harder to judge.
-    amount = dice.choice([dice.randint(1, 60000), dice.randint(1, 60000), 100, 50000])
+    # One account has amounts that are all different; the other has few, to come back to the same
+    # balances, which is harder to judge, and to meet its limit.
+    client = dice.choice(CLIENTS)
+    amount = dice.randint(1, 60000) if client == 1 else dice.choice([1, 20000, 20000, 40000])
     body = {"valor": amount, "tipo": dice.choice("ccddd"), "descricao": name}
     key = f"{name}-{dice.getrandbits(32)}" if dice.random() < 0.5 else None
-    post = Post(dice.choice(CLIENTS), body, key)
+    post = Post(client, body, key)
     if key is not None:
         crowd.posts.append(post)
     return post
