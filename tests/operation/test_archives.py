@@ -257,8 +257,8 @@ def test_a_backup_that_is_interrupted_leaves_nothing(make_bank, tmp_path):
             out, err = process.communicate(timeout=PATIENCE_S)
             assert not any(words in err for words in SANITIZERS), err
             ended.append(process.returncode)
-            if process.returncode == 0:
-                assert is_sound(copy)
+            if process.returncode == 0 or (process.returncode == -sign and copy.exists()):
+                assert is_sound(copy)  # It was done, if only just.
                 continue
             assert process.returncode in (status, -sign), (out, err)
             assert not copy.exists() and (process.returncode == -sign

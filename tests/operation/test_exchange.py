@@ -130,7 +130,7 @@ def test_a_broken_import_names_the_line_and_leaves_no_store(ledger):
     changed = lines[40].replace(b'"balance_cents":', b'"balance_cents":1')
     broken = {
         b"line 30: cut short": lines[:30],
-        b"line 41: record 40": lines[:40] + [changed] + lines[41:],
+        b"line 41: client 5": lines[:40] + [changed] + lines[41:],
         b"line 21: sequence must be 20": lines[:20] + lines[21:],
         b"line 21: not JSON": lines[:20] + [b"\n"] + lines[20:],
         b"more after the end": lines + lines,
@@ -226,5 +226,5 @@ def test_a_store_that_is_there_keeps_its_clients():
     assert crebito("init").returncode == 0
     before = export()
     done = crebito("init", "--clients", table("7,1\n"))
-    assert done.returncode == 0 and "clients.csv was not read" in done.stdout, done
+    assert done.returncode == 0 and "nothing was read from clients.csv" in done.stdout, done
     assert export() == before
