@@ -24,6 +24,7 @@ P99_RATIO_MAX = 3.0
 CLIENTS = (1, 2, 3, 4, 5)
 LIMIT_CENTS = 10_000_000
 TICK_S = 0.02
+SECONDS = 10  # of requests, alone or beside the tools
 EPOCH = "2026-01-01T"
 
 
@@ -159,12 +160,19 @@ def quiet_p99(port, per_second, seconds):
     return p99_ms(latencies(port, per_second, enough))
 
 
-def busy_p99(port, per_second, tools):
-    """While the tools run side by side, to the end of the last."""
+def busy_p99(port, per_second, seconds, backup, verify, copy):
+    """While a backup and an audit run side by side, again and again, for so long at least."""
     enough = threading.Event()
 
+    def repeat(tool, end):
+        while time.monotonic() < end:
+            if tool is backup:
+                remove(copy)
+            tool.run()
+
     def work():
-        threads = [threading.Thread(target=tool.run) for tool in tools]
+        end = time.monotonic() + seconds
+        threads = [threading.Thread(target=repeat, args=(tool, end)) for tool in (backup, verify)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -228,10 +236,9 @@ def main():
         with harness.serving(bank, store) as server:
             quiet_p99(server.port, options.per_second, 3)  # to warm up
             for _ in range(options.rounds):
-                remove(copy)
-                quiet = quiet_p99(server.port, options.per_second, 10)
-                busy = busy_p99(server.port, options.per_second,
-                                [tools["backup"], tools["verify"]])
+                quiet = quiet_p99(server.port, options.per_second, SECONDS)
+                busy = busy_p99(server.port, options.per_second, SECONDS, tools["backup"],
+                                tools["verify"], copy)
                 rounds.append((quiet, busy, busy / quiet))
                 print(f"  quiet {quiet:6.2f}   beside a backup and a verify {busy:6.2f}"
                       f"   ratio {busy / quiet:5.2f}", flush=True)

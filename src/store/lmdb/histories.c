@@ -27,6 +27,8 @@ void histories_close(struct histories *histories)
 
 void histories_clear(struct histories *histories)
 {
+    if (histories->count == 0)
+        return; /* and what was never touched takes no memory */
     memset(histories->slots, 0, HISTORIES_SLOTS * sizeof *histories->slots);
     memset(histories->compared, 0, HISTORIES_SLOTS * sizeof *histories->compared);
     histories->count = 0;
