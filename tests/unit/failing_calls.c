@@ -80,6 +80,7 @@ WRAP(mdb_env_open, (MDB_env * env, const char *path, unsigned flags, mdb_mode_t 
      (env, path, flags, mode))
 WRAP(mdb_env_stat, (MDB_env * env, MDB_stat *stat), (env, stat))
 WRAP(mdb_env_info, (MDB_env * env, MDB_envinfo *info), (env, info))
+WRAP(mdb_env_sync, (MDB_env * env, int force), (env, force))
 WRAP(mdb_env_get_fd, (MDB_env * env, mdb_filehandle_t *fd), (env, fd))
 WRAP(mdb_txn_begin, (MDB_env * env, MDB_txn *parent, unsigned flags, MDB_txn **txn),
      (env, parent, flags, txn))
@@ -136,6 +137,7 @@ WRAP_SYSTEM(fallocate, (int fd, int mode, off_t from, off_t size), (fd, mode, fr
 WRAP_SYSTEM(unlinkat, (int fd, const char *name, int flags), (fd, name, flags))
 WRAP_SYSTEM(renameat, (int from, const char *name, int to, const char *new_name),
             (from, name, to, new_name))
+WRAP_SYSTEM(rename, (const char *name, const char *new_name), (name, new_name))
 WRAP_SYSTEM(openat, (int fd, const char *name, int flags, mode_t mode), (fd, name, flags, mode))
 WRAP_SYSTEM(fcntl, (int fd, int command, void *argument), (fd, command, argument))
 
@@ -159,5 +161,11 @@ __typeof__(calloc) __real_calloc, __wrap_calloc;
 void *__wrap_calloc(size_t count, size_t size)
 {
     return fails("calloc") ? NULL : __real_calloc(count, size);
+}
+
+__typeof__(malloc) __real_malloc, __wrap_malloc;
+void *__wrap_malloc(size_t size)
+{
+    return fails("malloc") ? NULL : __real_malloc(size);
 }
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */

@@ -112,9 +112,12 @@ bool environment_name(struct environment *environment, const struct folder *fold
 {
     int result = mdb_env_sync(environment->env, 1);
     /* The data is on disk; now its name. */
-    if (result == MDB_SUCCESS &&
-        (renameat(folder->fd, file, folder->fd, FOLDER_DATA) != 0 || fsync(folder->fd) != 0))
+    if (result == MDB_SUCCESS && renameat(folder->fd, file, folder->fd, FOLDER_DATA) != 0)
         result = errno;
+    if (result == MDB_SUCCESS && fsync(folder->fd) != 0) {
+        result = errno;
+        file = FOLDER_DATA; /* by now */
+    }
     if (result != MDB_SUCCESS) {
         snprintf(error, error_size, "%s: cannot create the store: %s", path,
                  environment_write_error(result));

@@ -93,7 +93,8 @@ static void clear_away(struct target *target)
 {
     if (!in_place(target)) {
         (void)unlinkat(target->folder.fd, FOLDER_OWNER, 0);
-        (void)rmdir(target->working);
+        if (rmdir(target->working) != 0)
+            (void)rmdir(target->path); /* it had its name already */
     }
     folder_release(&target->folder);
 }
