@@ -76,7 +76,6 @@ class Background(threading.Thread):
 def pytest_configure(config):
     config.addinivalue_line("markers", "background: waits; runs while the other tests run")
     config.addinivalue_line("markers", "slow: takes minutes; run only when asked for")
-    config.addinivalue_line("markers", "timing: asks for an answer in time; not under valgrind")
     config.addinivalue_line("markers", "coverage: judges what the others have run; comes last")
 
 
@@ -85,7 +84,7 @@ def in_background(item):
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=in_background)
+    items.sort(key=lambda item: (item.get_closest_marker("coverage") is not None, in_background(item)))
 
 
 def pytest_runtestloop(session):

@@ -25,9 +25,8 @@ DEFINED = re.compile(r"(?:__attribute__\(\(.*\)\) )?[a-z_][^(=]*?(\w+)\(")
 class File:
     """The lines of a file that count, each as (its number, was it run, its branches: taken or not)."""
 
-    def __init__(self, counted):
-        self.path = counted["file"]
-        self.text = (ROOT / self.path).read_text(encoding="utf-8")
+    def __init__(self, counted, text):
+        self.path, self.text = counted["file"], text
         asserts = set(self.asserts())
         self.lines = [
             (line["line_number"], line["count"] > 0,
@@ -40,8 +39,8 @@ class File:
             yield from range(first + 1, self.text.count("\n", 0, found.end()) + 2)
 
     def gaps(self):
-        """{(path, function, text of the line)}, with `- ` where it was not run and `? ` where only some
-        of its branches were."""
+        """((path, function, text of the line), its number): `- ` before a text that was not run, `? `
+        where not all of its branches were taken."""
         functions, texts = [""], self.text.splitlines()
         for text in texts:
             defined = DEFINED.match(text)
@@ -56,7 +55,8 @@ def measure():
     done = subprocess.run(
         ["gcovr", "--root", ROOT, "--object-directory", BUILD, "--filter", "src/", "--json", "-", BUILD],
         cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    return [File(counted) for counted in json.loads(done.stdout)["files"]]
+    return [File(counted, (ROOT / counted["file"]).read_text(encoding="utf-8"))
+            for counted in json.loads(done.stdout)["files"]]
 
 
 def per_cent(some, all):
@@ -94,10 +94,10 @@ def reasons(text):
         yield from ((path, function, line) for line in lines)
 
 
-def problems(files):
+def problems(files, text):
     """What is not run and has no reason, what has a reason and is run, and what is too little."""
     held = [file for file in files if file.path.startswith(HELD)]
-    known = set(reasons(REASONS.read_text(encoding="utf-8")))
+    known = set(reasons(text))
     # What is run in some runs only, for the reason that is given.
     sometimes = {(path, function, line[2:]) for path, function, line in known if line[0] == "~"}
     met = set()
@@ -116,8 +116,3 @@ def problems(files):
         yield f"less than {LINES_MIN} % of the lines of {' and '.join(HELD)} are run"
     if per_cent(taken, branches) < BRANCHES_MIN:
         yield f"less than {BRANCHES_MIN} % of the branches of {' and '.join(HELD)} are taken"
-
-
-if __name__ == "__main__":
-    measured = measure()
-    print("\n".join([*summary(measured), "", *problems(measured)]))

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +80,6 @@ WRAP(mdb_env_set_mapsize, (MDB_env * env, size_t size), (env, size))
 WRAP(mdb_env_open, (MDB_env * env, const char *path, unsigned flags, mdb_mode_t mode),
      (env, path, flags, mode))
 WRAP(mdb_env_stat, (MDB_env * env, MDB_stat *stat), (env, stat))
-WRAP(mdb_env_info, (MDB_env * env, MDB_envinfo *info), (env, info))
 WRAP(mdb_env_sync, (MDB_env * env, int force), (env, force))
 WRAP(mdb_env_get_fd, (MDB_env * env, mdb_filehandle_t *fd), (env, fd))
 WRAP(mdb_txn_begin, (MDB_env * env, MDB_txn *parent, unsigned flags, MDB_txn **txn),
@@ -98,6 +98,10 @@ WRAP(mdb_cursor_open, (MDB_txn * txn, MDB_dbi table, MDB_cursor **cursor), (txn,
 WRAP(mdb_cursor_get, (MDB_cursor * cursor, MDB_val *key, MDB_val *value, MDB_cursor_op op),
      (cursor, key, value, op))
 WRAP(mdb_cursor_del, (MDB_cursor * cursor, unsigned flags), (cursor, flags))
+
+WRAP(pthread_create,
+     (pthread_t * thread, const pthread_attr_t *attributes, void *(*main)(void *), void *argument),
+     (thread, attributes, main, argument))
 
 /* It ends the transaction also where it fails. */
 __typeof__(mdb_txn_commit) __real_mdb_txn_commit, __wrap_mdb_txn_commit;

@@ -142,6 +142,45 @@ static void a_damaged_expiry_record_is_stepped_over_and_left(void **state)
     assert_int_equal(ledger_audited().keys, 1);
 }
 
+static void a_key_that_is_gone_already_is_cleared_with_the_others(void **state)
+{
+    (void)state;
+    uint8_t key[IDEMPOTENCY_KEY_BYTES_MAX];
+    MDB_val name = {idempotency_key_encode(key, 1, "j", 1), key};
+    assert_int_equal(ledger_book(1, C, 1, "j"), OUTCOME_OK);
+    assert_int_equal(ledger_book(1, C, 1, "k"), OUTCOME_OK);
+    MDB_txn *txn = ledger_begin();
+    assert_int_equal(mdb_del(txn, ledger.environment.keys, &name, NULL), MDB_SUCCESS);
+    assert_int_equal(mdb_txn_commit(txn), MDB_SUCCESS);
+    ledger.now_us += 2 * DAY_US;
+    assert_int_equal(ledger_book(1, C, 1, NULL), OUTCOME_OK);
+    assert_int_equal(ledger_audited().keys, 0);
+}
+
+/* A foreign key at one end of a table: it is nothing of ours. */
+static void a_record_under_a_key_of_another_size_is_damage(void **state)
+{
+    (void)state;
+    static struct batch fresh;
+    const uint8_t low[3] = {0}, high[9] = {0xff};
+    struct bytes any = {.count = 30};
+    assert_int_equal(ledger_book(1, C, 1, "k"), OUTCOME_OK);
+    put(ledger.environment.expiry, low, sizeof low, &any);
+    put(ledger.environment.journal, high, sizeof high, &any);
+    assert_int_equal(batch_open(&fresh, &ledger.environment, DAY_US), MDB_CORRUPTED);
+    ledger.now_us += 2 * DAY_US;
+    MDB_txn *txn = ledger_begin();
+    MDB_val key = {sizeof high, (void *)high};
+    assert_int_equal(mdb_del(txn, ledger.environment.journal, &key, NULL), MDB_SUCCESS);
+    assert_int_equal(mdb_txn_commit(txn), MDB_SUCCESS);
+    assert_int_equal(ledger_book(1, C, 1, NULL), OUTCOME_OK);
+    txn = ledger_begin();
+    key = (MDB_val){sizeof low, (void *)low};
+    assert_int_equal(mdb_del(txn, ledger.environment.expiry, &key, NULL), MDB_SUCCESS);
+    assert_int_equal(mdb_txn_commit(txn), MDB_SUCCESS);
+    assert_int_equal(ledger_audited().keys, 0); /* the one behind it was cleared */
+}
+
 static void a_journal_whose_end_is_damaged_is_not_continued(void **state)
 {
     (void)state;
@@ -436,6 +475,8 @@ int main(void)
         TEST(a_key_whose_records_are_damaged_is_refused),
         TEST(a_key_that_names_no_entry_of_its_client_is_refused),
         TEST(a_damaged_expiry_record_is_stepped_over_and_left),
+        TEST(a_key_that_is_gone_already_is_cleared_with_the_others),
+        TEST(a_record_under_a_key_of_another_size_is_damage),
         TEST(a_journal_whose_end_is_damaged_is_not_continued),
         TEST(a_batch_that_does_not_fit_the_map_leaves_the_ledger_as_it_was),
         TEST(a_batch_in_which_any_call_fails_leaves_the_ledger_as_it_was),

@@ -206,6 +206,23 @@ static void with_a_full_disk_openings_and_limits_are_judged_like_entries(void **
     assert_int_equal(run_one(open_op(7, 50, 0)), OUTCOME_OK);
 }
 
+/* The disk is full before the judging is through. */
+static void what_cannot_be_written_down_while_it_is_judged_has_no_room(void **state)
+{
+    (void)state;
+    struct op ops[] = {entry_op(1, C, 1, NULL), entry_op(1, D, 1000000, NULL), limit_op(1, 5)};
+    static const enum outcome expected[] = {OUTCOME_NO_SPACE, OUTCOME_LIMIT_EXCEEDED,
+                                            OUTCOME_NO_SPACE};
+    capture_begin(STDERR_FILENO);
+    fail_all("mdb_put", 0, ENOSPC);
+    run(ops, COUNT_OF(ops));
+    bool failed = fail_none();
+    said = capture_end();
+    assert_true(failed);
+    for (size_t i = 0; i < COUNT_OF(ops); i++)
+        assert_int_equal(ops[i].outcome, expected[i]);
+}
+
 static void where_nothing_can_be_judged_there_is_no_room(void **state)
 {
     (void)state;
@@ -321,6 +338,15 @@ static void a_deleted_data_file_takes_no_entry(void **state)
     said = capture_end();
     assert_int_equal(outcome, OUTCOME_DOWN);
     assert_non_null(strstr(said, "its data file has been deleted"));
+}
+
+static void a_data_file_that_cannot_be_asked_after_is_not_taken_for_deleted(void **state)
+{
+    (void)state;
+    fail_all("fstat", 0, EIO);
+    enum outcome outcome = run_one(entry_op(1, C, 1, NULL));
+    assert_true(fail_none());
+    assert_int_equal(outcome, OUTCOME_OK);
 }
 
 static void a_damaged_page_of_old_keys_refuses_no_entry_and_is_told_once(void **state)
@@ -537,12 +563,14 @@ int main(void)
         TEST(a_map_that_was_full_is_so_until_something_is_committed),
         TEST(with_a_full_disk_only_what_would_be_booked_finds_no_room),
         TEST(with_a_full_disk_openings_and_limits_are_judged_like_entries),
+        TEST(what_cannot_be_written_down_while_it_is_judged_has_no_room),
         TEST(where_nothing_can_be_judged_there_is_no_room),
         TEST(a_store_that_begins_without_room_says_so_at_once),
         TEST(after_a_commit_that_failed_on_the_way_nothing_is_certain_and_nothing_is_taken),
         TEST(a_damaged_page_refuses_the_op_that_needs_it),
         TEST(a_damaged_account_is_told_of),
         TEST(a_deleted_data_file_takes_no_entry),
+        TEST(a_data_file_that_cannot_be_asked_after_is_not_taken_for_deleted),
         TEST(a_damaged_page_of_old_keys_refuses_no_entry_and_is_told_once),
         TEST(whatever_call_fails_the_answers_and_the_ledger_agree),
         TEST(setting_the_clock_forward_forgets_no_key),

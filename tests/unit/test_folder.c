@@ -204,6 +204,28 @@ static void a_data_file_of_which_the_size_is_not_known_is_not_trusted(void **sta
     assert_int_equal(ledger_teardown(state), 0);
 }
 
+/* What we know as a table's name is a value there. */
+static void an_lmdb_file_with_a_value_called_meta_is_not_ours(void **state)
+{
+    (void)state;
+    struct environment environment;
+    char name[] = "meta";
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi table;
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(mdb_env_create(&env), MDB_SUCCESS);
+    assert_int_equal(mdb_env_open(env, path, MDB_NOLOCK, 0600), MDB_SUCCESS);
+    assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), MDB_SUCCESS);
+    assert_int_equal(mdb_dbi_open(txn, NULL, 0, &table), MDB_SUCCESS);
+    MDB_val key = {4, name}, value = {4, name};
+    assert_int_equal(mdb_put(txn, table, &key, &value, 0), MDB_SUCCESS);
+    assert_int_equal(mdb_txn_commit(txn), MDB_SUCCESS);
+    mdb_env_close(env);
+    assert_false(environment_open(&environment, path, LEDGER_MAP, 0, error, sizeof error));
+    expect_said("not one of crebito's", 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -214,6 +236,7 @@ int main(void)
         TEST(an_owner_who_could_not_leave_a_name_still_owns_it),
         TEST(nobody_owns_what_is_free_or_missing_or_cannot_be_asked),
         TEST(whatever_call_fails_an_environment_is_open_or_closed),
+        TEST(an_lmdb_file_with_a_value_called_meta_is_not_ours),
         TEST(a_data_file_of_which_the_size_is_not_known_is_not_trusted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

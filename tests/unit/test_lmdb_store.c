@@ -60,6 +60,55 @@ static void a_client_that_is_not_there_is_none_for_any_question(void **state)
     }
 }
 
+static void an_account_is_opened_and_its_limit_changed_through_the_store(void **state)
+{
+    (void)state;
+    store_client_open();
+    struct op ops[] = {open_op(7, 50, -10), entry_op(1, C, 1, NULL), limit_op(1, 10),
+                       open_op(1, 1, 1)};
+    static const enum outcome expected[] = {OUTCOME_OK, OUTCOME_OK, OUTCOME_OK,
+                                            OUTCOME_CLIENT_EXISTS};
+    store_client_ask_all(ops, COUNT_OF(ops));
+    for (size_t i = 0; i < COUNT_OF(ops); i++)
+        assert_int_equal(ops[i].outcome, expected[i]);
+    assert_int_equal(store_client_book(7, D, 40, NULL), OUTCOME_OK);
+    assert_int_equal(store_client_book(7, D, 1, NULL), OUTCOME_LIMIT_EXCEEDED);
+    assert_int_equal(store_client_book(1, D, 12, NULL), OUTCOME_LIMIT_EXCEEDED);
+    struct op statement = store_client_statement(7);
+    assert_int_equal(statement.account.balance_cents, -50);
+    assert_int_equal(statement.account.recent_count, 1);
+}
+
+/* A value of one byte in the place of an account. */
+static void a_damaged_account_has_no_statement_and_the_log_says_so(void **state)
+{
+    (void)state;
+    struct environment environment;
+    uint8_t client_key[CLIENT_KEY_BYTES], byte = 0;
+    char error[300];
+    MDB_txn *txn;
+    store_client_open();
+    store_client_close();
+    assert_true(environment_open(&environment, client.path, 0, 0, error, sizeof error));
+    assert_int_equal(mdb_txn_begin(environment.env, NULL, 0, &txn), MDB_SUCCESS);
+    client_key_encode(client_key, 2);
+    MDB_val key = {sizeof client_key, client_key}, value = {1, &byte};
+    assert_int_equal(mdb_put(txn, environment.accounts, &key, &value, 0), MDB_SUCCESS);
+    assert_int_equal(mdb_txn_commit(txn), MDB_SUCCESS);
+    environment_close(&environment);
+
+    store_client_open();
+    struct op damaged = {.kind = OP_STATEMENT, .client = 2}, whole = damaged;
+    whole.client = 3;
+    capture_begin(STDERR_FILENO);
+    enum outcome of_damaged = store_client_ask(&damaged), of_whole = store_client_ask(&whole);
+    const char *said = capture_end();
+    assert_int_equal(of_damaged, OUTCOME_CORRUPT);
+    assert_int_equal(of_whole, OUTCOME_OK);
+    assert_non_null(strstr(said, "what the store holds is damaged"));
+    assert_non_null(strstr(said, "client=2"));
+}
+
 static void an_entry_answered_is_in_the_next_statement(void **state)
 {
     (void)state;
@@ -320,6 +369,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_new_store_has_the_five_clients),
         TEST(a_client_that_is_not_there_is_none_for_any_question),
+        TEST(an_account_is_opened_and_its_limit_changed_through_the_store),
+        TEST(a_damaged_account_has_no_statement_and_the_log_says_so),
         TEST(an_entry_answered_is_in_the_next_statement),
         TEST(a_batch_of_256_is_judged_in_order),
         TEST(more_than_a_batch_goes_through_and_nothing_is_lost),

@@ -180,7 +180,7 @@ static int store_key(struct batch *batch, MDB_txn *txn, const struct booked_key 
     sequence_key_encode(sequence_key, sequence);
     key = (MDB_val){sizeof sequence_key, sequence_key};
     value = (MDB_val){expiry_record_encode(expiry_value, sequence, &expiry), expiry_value};
-    if (time_us < batch->oldest_key_time_us && batch->oldest_key_time_us != INT64_MIN)
+    if (time_us < batch->oldest_key_time_us)
         batch->oldest_key_time_us = time_us;
     return mdb_put(txn, batch->environment->expiry, &key, &value, MDB_APPEND);
 }
