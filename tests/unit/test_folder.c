@@ -222,7 +222,8 @@ static void an_lmdb_file_with_a_value_called_meta_is_not_ours(void **state)
     assert_int_equal(mdb_put(txn, table, &key, &value, 0), MDB_SUCCESS);
     assert_int_equal(mdb_txn_commit(txn), MDB_SUCCESS);
     mdb_env_close(env);
-    assert_false(environment_open(&environment, path, LEDGER_MAP, 0, error, sizeof error));
+    assert_int_equal(environment_open(&environment, path, LEDGER_MAP, 0, error, sizeof error),
+                     ENVIRONMENT_REFUSED);
     expect_said("not one of crebito's", 0);
 }
 

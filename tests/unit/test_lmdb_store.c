@@ -89,7 +89,8 @@ static void a_damaged_account_has_no_statement_and_the_log_says_so(void **state)
     MDB_txn *txn;
     store_client_open();
     store_client_close();
-    assert_true(environment_open(&environment, client.path, 0, 0, error, sizeof error));
+    assert_int_equal(environment_open(&environment, client.path, 0, 0, error, sizeof error),
+                     ENVIRONMENT_OPEN);
     assert_int_equal(mdb_txn_begin(environment.env, NULL, 0, &txn), MDB_SUCCESS);
     client_key_encode(client_key, 2);
     MDB_val key = {sizeof client_key, client_key}, value = {1, &byte};

@@ -93,7 +93,7 @@ static void whatever_call_fails_an_inspection_is_right_or_says_why_not(void **st
         assert_int_equal(open_files(), before);
         if (seen) {
             assert_int_equal(facts.accounts, 5);
-            assert_int_equal(facts.entries, 1);
+            assert_int_equal(facts.records, 6);
             assert_int_equal(facts.keys, 1);
         } else {
             refused++;
