@@ -41,13 +41,14 @@ static bool url_of_folder(char url[URL_BYTES_MAX], const char *folder)
     return snprintf(url, URL_BYTES_MAX, "%s%s", given, folder) < URL_BYTES_MAX;
 }
 
-static int run(const char *name, const char *folder, struct job *job, char url[URL_BYTES_MAX])
+static int run(const char *name, enum task_manner manner, const char *folder, struct job *job,
+               char url[URL_BYTES_MAX])
 {
     if (!url_of_folder(url, folder)) {
         fprintf(stderr, "crebito: %s: the path is too long\n", name);
         return EXIT_USAGE;
     }
-    int status = task_run(name, copy, job);
+    int status = task_run(name, manner, copy, job);
     if (status != EXIT_DONE)
         archive_clear(job->to); /* it may have died of a damaged page */
     return status;
@@ -57,12 +58,12 @@ int command_backup(const struct options *options)
 {
     char url[URL_BYTES_MAX];
     struct job job = {.from = options->database, .to = url};
-    return run("backup", options->argument, &job, url);
+    return run("backup", TASK_YIELDING, options->argument, &job, url);
 }
 
 int command_restore(const struct options *options)
 {
     char url[URL_BYTES_MAX];
     struct job job = {.from = url, .to = options->database};
-    return run("restore", options->argument, &job, url);
+    return run("restore", TASK_HURRYING, options->argument, &job, url);
 }

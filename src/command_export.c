@@ -115,5 +115,5 @@ int command_export(const struct options *options)
     }
     export.options = options;
     export.range = (struct archive_range){options->client, options->since_us};
-    return task_run("export", work, NULL);
+    return task_run("export", TASK_YIELDING, work, NULL);
 }

@@ -112,7 +112,7 @@ int command_import(const struct options *options)
         fprintf(stderr, "crebito: %s: %s\n", options->argument, strerror(errno));
         return EXIT_USAGE;
     }
-    int status = task_run("import", work, &fd);
+    int status = task_run("import", TASK_HURRYING, work, &fd);
     if (status != EXIT_DONE)
         archive_clear(options->database);
     if (fd != STDIN_FILENO)

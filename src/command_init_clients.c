@@ -170,7 +170,7 @@ int command_init_clients(const struct options *options)
         return EXIT_USAGE;
     }
     init.options = options;
-    int status = task_run("init", work, &fd);
+    int status = task_run("init", TASK_HURRYING, work, &fd);
     close(fd);
     if (status != EXIT_DONE)
         archive_clear(options->database);

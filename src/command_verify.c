@@ -35,5 +35,5 @@ static int verify(struct task *task, void *context)
 
 int command_verify(const struct options *options)
 {
-    return task_run("verify", verify, (void *)options);
+    return task_run("verify", TASK_YIELDING, verify, (void *)options);
 }

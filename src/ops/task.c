@@ -53,8 +53,6 @@ static void set_signals(const sigset_t *mask)
 static void step_back(void)
 {
     const struct sched_param none = {0};
-    const struct rlimit no_core = {0, 0}; /* a damaged page is an answer, not a crash to study */
-    (void)setrlimit(RLIMIT_CORE, &no_core);
     (void)sched_setscheduler(0, SCHED_IDLE, &none);
     (void)syscall(SYS_ioprio_set, IOPRIO_WHO_SELF, 0, IOPRIO_CLASS_IDLE);
 }
@@ -70,14 +68,17 @@ static bool flush_output(char *words, size_t size)
     return false;
 }
 
-static _Noreturn void run_child(struct task *task, task_work *work, void *context, pid_t parent,
-                                const sigset_t *mask)
+static _Noreturn void run_child(struct task *task, enum task_manner manner, task_work *work,
+                                void *context, pid_t parent, const sigset_t *mask)
 {
+    const struct rlimit no_core = {0, 0}; /* a damaged page is an answer, not a crash to study */
     /* First ask to die with the parent, then look whether it has died already. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
         _exit(STATUS_FAILED);
     set_signals(mask);
-    step_back();
+    (void)setrlimit(RLIMIT_CORE, &no_core);
+    if (manner == TASK_YIELDING)
+        step_back();
     int status = work(task, context);
     char words[TASK_WORDS_BYTES];
     if (!flush_output(words, sizeof words) && status == 0) {
@@ -210,7 +211,7 @@ static int report(const char *name, const struct watch *watch, int status)
     return say_words(watch->task, WEXITSTATUS(status));
 }
 
-int task_run(const char *name, task_work *work, void *context)
+int task_run(const char *name, enum task_manner manner, task_work *work, void *context)
 {
     struct watch watch = {.child = -1};
     struct progress progress;
@@ -229,7 +230,7 @@ int task_run(const char *name, task_work *work, void *context)
     pid_t parent = getpid();
     watch.child = fork();
     if (watch.child == 0)
-        run_child(watch.task, work, context, parent, &watch.mask);
+        run_child(watch.task, manner, work, context, parent, &watch.mask);
     if (watch.child > 0) {
         int ended = wait_for_child(&watch, &progress);
         progress_end(&progress);

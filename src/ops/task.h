@@ -44,9 +44,14 @@ static inline bool task_stopped(const struct task *task)
  * memory goes with the child. What it prints to stdout is flushed, and that is checked, after it. */
 typedef int task_work(struct task *task, void *context);
 
+enum task_manner {
+    TASK_YIELDING, /* beside a bank, which comes first: idle class of the CPU and of the disk */
+    TASK_HURRYING, /* there is no bank before it is done */
+};
+
 /* `name` begins the line of progress and stands in messages. Returns what `work` returned; 1 if it
  * died, or if what it printed could not be written; 128 + the signal if a signal stopped it before
  * it was done: its words are then not shown. Work that returns 0 is done, stopped or not. */
-MUST_CHECK int task_run(const char *name, task_work *work, void *context);
+MUST_CHECK int task_run(const char *name, enum task_manner manner, task_work *work, void *context);
 
 #endif

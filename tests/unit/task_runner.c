@@ -13,11 +13,13 @@
 
 struct run run;
 void (*before_task)(void);
+enum task_manner manner_of_task;
 
 int nothing_before(void **state)
 {
     (void)state;
     before_task = NULL;
+    manner_of_task = TASK_YIELDING;
     return 0;
 }
 
@@ -32,7 +34,7 @@ static void become_task(int out, int err, task_work *work, void *context)
     signal(SIGHUP, SIG_DFL);
     if (before_task)
         before_task();
-    _exit(task_run("test", work, context));
+    _exit(task_run("test", manner_of_task, work, context));
 }
 
 void start_on(int terminal, task_work *work, void *context)

@@ -23,7 +23,8 @@ extern struct run {
 
 /* In that process, before task_run(); NULL: nothing. */
 extern void (*before_task)(void);
-/* A setup: nothing. */
+extern enum task_manner manner_of_task;
+/* A setup: nothing, and TASK_YIELDING. */
 int nothing_before(void **state);
 
 /* Instead of pipes, `terminal` is its stdout and stderr; 0: pipes. */

@@ -257,7 +257,7 @@ static void a_child_that_cannot_be_had_is_said(void **state)
     struct answer given = {0, "", "made"};
     fork_fails = true;
     capture_begin(STDERR_FILENO);
-    int status = task_run("test", answer, &given);
+    int status = task_run("test", TASK_YIELDING, answer, &given);
     const char *said = capture_end();
     fork_fails = false;
     assert_int_equal(status, 1);
@@ -270,7 +270,7 @@ static void memory_that_cannot_be_had_is_said(void **state)
     struct answer given = {0, "", "made"};
     capture_begin(STDERR_FILENO);
     map_fails = true;
-    int status = task_run("test", answer, &given);
+    int status = task_run("test", TASK_YIELDING, answer, &given);
     map_fails = false;
     const char *said = capture_end();
     assert_int_equal(status, 1);
@@ -288,7 +288,7 @@ static void signals_are_afterwards_as_they_were_before(void **state)
     sigaddset(&before, SIGTERM);
     sigprocmask(SIG_SETMASK, &before, NULL);
     signal(SIGCHLD, SIG_IGN); /* children then leave no status behind */
-    int status = task_run("test", answer, &given);
+    int status = task_run("test", TASK_YIELDING, answer, &given);
     sigaction(SIGCHLD, NULL, &action);
     signal(SIGCHLD, SIG_DFL);
     sigemptyset(&none);
@@ -326,6 +326,18 @@ static void the_child_steps_back_and_leaves_no_core(void **state)
     before_task = want_cores;
     char wanted[80];
     snprintf(wanted, sizeof wanted, "policy %d, io 3, core 0, blocked 0\n", SCHED_IDLE);
+    int status = run_to_end(look_around, NULL);
+    CHECK(status, 0, wanted, "");
+}
+
+static void a_child_in_a_hurry_does_not_step_back(void **state)
+{
+    (void)state;
+    before_task = want_cores;
+    manner_of_task = TASK_HURRYING;
+    char wanted[80];
+    snprintf(wanted, sizeof wanted, "policy %d, io %d, core 0, blocked 0\n", sched_getscheduler(0),
+             (int)syscall(SYS_ioprio_get, 1, 0) >> 13);
     int status = run_to_end(look_around, NULL);
     CHECK(status, 0, wanted, "");
 }
@@ -382,6 +394,7 @@ int main(void)
         cmocka_unit_test_setup(memory_that_cannot_be_had_is_said, nothing_before),
         cmocka_unit_test_setup(signals_are_afterwards_as_they_were_before, nothing_before),
         cmocka_unit_test_setup(the_child_steps_back_and_leaves_no_core, nothing_before),
+        cmocka_unit_test_setup(a_child_in_a_hurry_does_not_step_back, nothing_before),
         cmocka_unit_test_setup(the_terminal_shows_how_far_it_is_and_then_nothing, nothing_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,7 @@ bool op_greeting_known(const uint8_t *bytes, size_t size)
 
 /* --- entries, in both: amount 8, kind, description's size, description ---------------------- */
 
-static void put_entry(struct writer *writer, const struct entry *entry)
+static void put_entry(struct bytes_out *writer, const struct entry *entry)
 {
     put_i64(writer, entry->amount_cents);
     put_u8(writer, entry->kind);
@@ -40,7 +40,7 @@ static void put_entry(struct writer *writer, const struct entry *entry)
     put_bytes(writer, entry->description, entry->description_bytes);
 }
 
-static void get_entry(struct reader *reader, struct entry *ret)
+static void get_entry(struct bytes_in *reader, struct entry *ret)
 {
     ret->amount_cents = get_i64(reader);
     ret->kind = (enum entry_kind)get_u8(reader);
@@ -57,7 +57,7 @@ static void get_entry(struct reader *reader, struct entry *ret)
 size_t op_question_encode(uint8_t bytes[OP_QUESTION_BYTES_MAX], const struct op *op,
                           uint32_t number)
 {
-    struct writer writer = {bytes, bytes};
+    struct bytes_out writer = {bytes, bytes};
     assert(op_sane(op));
     put_u8(&writer, OP_WIRE_VERSION);
     put_u8(&writer, op->kind);
@@ -83,7 +83,7 @@ size_t op_question_encode(uint8_t bytes[OP_QUESTION_BYTES_MAX], const struct op 
 }
 
 /* False: there is no such kind. */
-static bool get_question(struct reader *reader, struct op *op)
+static bool get_question(struct bytes_in *reader, struct op *op)
 {
     if (op->kind != OP_ENTRY && op->key_bytes > 0)
         return false;
@@ -108,7 +108,7 @@ static bool get_question(struct reader *reader, struct op *op)
 
 bool op_question_decode(struct op *op, uint32_t *ret_number, const uint8_t *bytes, size_t size)
 {
-    struct reader reader = {.at = bytes, .end = bytes + size};
+    struct bytes_in reader = {.at = bytes, .end = bytes + size};
     struct op asked = {.kind = OP_HEALTH};
     if (get_u8(&reader) != OP_WIRE_VERSION)
         return false;
@@ -137,7 +137,7 @@ static uint8_t counted(const struct op *op)
     return op->kind == OP_STATEMENT ? (uint8_t)op->account.recent_count : 0;
 }
 
-static void put_statement(struct writer *writer, const struct op *op)
+static void put_statement(struct bytes_out *writer, const struct op *op)
 {
     const struct account *account = &op->account;
     assert(account_sane(account));
@@ -150,7 +150,7 @@ static void put_statement(struct writer *writer, const struct op *op)
     }
 }
 
-static void put_answer(struct writer *writer, const struct op *op)
+static void put_answer(struct bytes_out *writer, const struct op *op)
 {
     switch (op->kind) {
     case OP_ENTRY:
@@ -169,7 +169,7 @@ static void put_answer(struct writer *writer, const struct op *op)
 
 size_t op_answer_encode(uint8_t bytes[OP_ANSWER_BYTES_MAX], const struct op *op, uint32_t number)
 {
-    struct writer writer = {bytes, bytes};
+    struct bytes_out writer = {bytes, bytes};
     put_u8(&writer, OP_WIRE_VERSION);
     put_u8(&writer, op->kind);
     put_u8(&writer, op->outcome);
@@ -180,7 +180,7 @@ size_t op_answer_encode(uint8_t bytes[OP_ANSWER_BYTES_MAX], const struct op *op,
     return (size_t)(writer.at - writer.start);
 }
 
-static bool get_statement(struct reader *reader, struct op *op, uint8_t count)
+static bool get_statement(struct bytes_in *reader, struct op *op, uint8_t count)
 {
     struct account *account = &op->account;
     if (count > STATEMENT_ENTRIES_MAX)
@@ -196,14 +196,14 @@ static bool get_statement(struct reader *reader, struct op *op, uint8_t count)
     return account_sane(account);
 }
 
-static bool get_terms(struct reader *reader, struct op *op)
+static bool get_terms(struct bytes_in *reader, struct op *op)
 {
     op->limit_cents = get_i64(reader);
     op->balance_cents = get_i64(reader);
     return ledger_terms_sane(op->client, op->limit_cents, op->balance_cents);
 }
 
-static bool get_answer(struct reader *reader, struct op *op, uint8_t count)
+static bool get_answer(struct bytes_in *reader, struct op *op, uint8_t count)
 {
     switch (op->kind) {
     case OP_ENTRY:
@@ -223,7 +223,7 @@ static bool get_answer(struct reader *reader, struct op *op, uint8_t count)
 
 bool op_answer_decode(struct op *op, uint32_t *ret_number, const uint8_t *bytes, size_t size)
 {
-    struct reader reader = {.at = bytes, .end = bytes + size};
+    struct bytes_in reader = {.at = bytes, .end = bytes + size};
     struct op answered = *op;
     if (get_u8(&reader) != OP_WIRE_VERSION || get_u8(&reader) != op->kind)
         return false;

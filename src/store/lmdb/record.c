@@ -24,9 +24,9 @@ static uint32_t checksum(const void *key, size_t key_bytes, const uint8_t *value
 /* --- frames of records --------------------------------------------------------------------- */
 
 /* Version, three bytes that the record may use, and so everything after them aligned. */
-static struct writer begin(uint8_t *value, unsigned first, unsigned second)
+static struct bytes_out begin(uint8_t *value, unsigned first, unsigned second)
 {
-    struct writer writer = {value, value};
+    struct bytes_out writer = {value, value};
     put_u8(&writer, RECORD_VERSION);
     put_u8(&writer, first);
     put_u8(&writer, second);
@@ -34,26 +34,26 @@ static struct writer begin(uint8_t *value, unsigned first, unsigned second)
     return writer;
 }
 
-static size_t seal(struct writer *writer, const void *key, size_t key_bytes)
+static size_t seal(struct bytes_out *writer, const void *key, size_t key_bytes)
 {
     put_u32(writer, checksum(key, key_bytes, writer->start, (size_t)(writer->at - writer->start)));
     return (size_t)(writer->at - writer->start);
 }
 
 /* False unless the checksum is right; then the reader stands at the first byte. */
-static bool unseal(struct reader *reader, const void *key, size_t key_bytes, const uint8_t *value,
+static bool unseal(struct bytes_in *reader, const void *key, size_t key_bytes, const uint8_t *value,
                    size_t size)
 {
     size_t body_bytes = size - CRC_BYTES;
     if (size < CRC_BYTES ||
         checksum(key, key_bytes, value, body_bytes) != u32_at(value + body_bytes))
         return false;
-    *reader = (struct reader){.at = value, .end = value + body_bytes};
+    *reader = (struct bytes_in){.at = value, .end = value + body_bytes};
     return true;
 }
 
 /* As unseal(), for the records that begin() began: the reader stands at the second byte. */
-static bool open_record(struct reader *reader, const void *key, size_t key_bytes,
+static bool open_record(struct bytes_in *reader, const void *key, size_t key_bytes,
                         const uint8_t *value, size_t size)
 {
     return unseal(reader, key, key_bytes, value, size) && get_u8(reader) == RECORD_VERSION;
@@ -102,7 +102,7 @@ size_t idempotency_key_encode(uint8_t key[IDEMPOTENCY_KEY_BYTES_MAX], uint32_t c
 
 size_t meta_record_encode(uint8_t value[META_RECORD_BYTES], const struct meta_record *meta)
 {
-    struct writer writer = {value, value};
+    struct bytes_out writer = {value, value};
     put_bytes(&writer, meta_magic, sizeof meta_magic);
     put_u32(&writer, meta->layout);
     put_i64(&writer, meta->created_us);
@@ -111,7 +111,7 @@ size_t meta_record_encode(uint8_t value[META_RECORD_BYTES], const struct meta_re
 
 bool meta_record_decode(struct meta_record *ret, const uint8_t *value, size_t size)
 {
-    struct reader reader = {.at = value, .end = value + size};
+    struct bytes_in reader = {.at = value, .end = value + size};
     if (memcmp(get_bytes(&reader, sizeof meta_magic), meta_magic, sizeof meta_magic) != 0)
         return false;
     /* A newer layout may have a longer record: only its magic and number are promised. */
@@ -141,7 +141,7 @@ size_t journal_record_encode(uint8_t value[JOURNAL_RECORD_BYTES_MAX],
 
     uint8_t key[SEQUENCE_KEY_BYTES];
     sequence_key_encode(key, record->sequence);
-    struct writer writer = begin(value, record->kind, entry->description_bytes);
+    struct bytes_out writer = begin(value, record->kind, entry->description_bytes);
     put_u32(&writer, record->client);
     put_i64(&writer, entry->amount_cents);
     put_i64(&writer, record->balance_cents);
@@ -157,7 +157,7 @@ bool journal_record_decode(struct journal_record *ret, uint64_t sequence, const 
 {
     uint8_t key[SEQUENCE_KEY_BYTES];
     sequence_key_encode(key, sequence);
-    struct reader reader;
+    struct bytes_in reader;
     if (!open_record(&reader, key, sizeof key, value, size))
         return false;
 
@@ -195,7 +195,7 @@ size_t account_record_encode(uint8_t value[ACCOUNT_RECORD_BYTES_MAX],
 
     uint8_t key[CLIENT_KEY_BYTES];
     client_key_encode(key, account->client);
-    struct writer writer = begin(value, account->recent_count, 0);
+    struct bytes_out writer = begin(value, account->recent_count, 0);
     put_i64(&writer, account->limit_cents);
     put_i64(&writer, account->balance_cents);
     put_i64(&writer, record->opening_balance_cents);
@@ -217,7 +217,7 @@ bool account_record_decode(struct account_record *ret, uint32_t client, const ui
 {
     uint8_t key[CLIENT_KEY_BYTES];
     client_key_encode(key, client);
-    struct reader reader;
+    struct bytes_in reader;
     if (!open_record(&reader, key, sizeof key, value, size))
         return false;
 
@@ -254,7 +254,7 @@ bool account_record_decode(struct account_record *ret, uint32_t client, const ui
 size_t key_record_encode(uint8_t value[KEY_RECORD_BYTES], const uint8_t *key, size_t key_bytes,
                          uint64_t sequence)
 {
-    struct writer writer = begin(value, 0, 0);
+    struct bytes_out writer = begin(value, 0, 0);
     put_u64(&writer, sequence);
     return seal(&writer, key, key_bytes);
 }
@@ -262,7 +262,7 @@ size_t key_record_encode(uint8_t value[KEY_RECORD_BYTES], const uint8_t *key, si
 bool key_record_decode(uint64_t *ret_sequence, const uint8_t *key, size_t key_bytes,
                        const uint8_t *value, size_t size)
 {
-    struct reader reader;
+    struct bytes_in reader;
     if (!open_record(&reader, key, key_bytes, value, size))
         return false;
     get_zeros(&reader, 3);
@@ -280,7 +280,7 @@ size_t expiry_record_encode(uint8_t value[EXPIRY_RECORD_BYTES_MAX], uint64_t seq
 {
     uint8_t key[SEQUENCE_KEY_BYTES];
     sequence_key_encode(key, sequence);
-    struct writer writer = begin(value, record->key_bytes, 0);
+    struct bytes_out writer = begin(value, record->key_bytes, 0);
     put_i64(&writer, record->time_us);
     put_bytes(&writer, record->idempotency_key, record->key_bytes);
     return seal(&writer, key, sizeof key);
@@ -291,7 +291,7 @@ bool expiry_record_decode(struct expiry_record *ret, uint64_t sequence, const ui
 {
     uint8_t key[SEQUENCE_KEY_BYTES];
     sequence_key_encode(key, sequence);
-    struct reader reader;
+    struct bytes_in reader;
     if (!open_record(&reader, key, sizeof key, value, size))
         return false;
     struct expiry_record record = {.key_bytes = get_u8(&reader)};
