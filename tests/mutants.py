@@ -147,10 +147,14 @@ class Source:
             self.change(at, at, BEFORE_A_VALUE[word])
 
     def array_sizes(self):
-        """The tokens between the brackets of declarations."""
+        """The tokens between the brackets of declarations; of `uint8_t a[N], b[M];` all."""
         for at, word in enumerate(self.words):
-            if word == "[" and self.words[at - 2] != "" and TYPE.fullmatch(self.words[at - 2]):
-                yield from range(at, self.pairs[at])
+            if TYPE.fullmatch(word):
+                at += 2
+                while self.words[at:at + 1] == ["["]:
+                    yield from range(at, self.pairs[at])
+                    at = self.pairs[at] + 1
+                    at += 2 if self.words[at] == "," else 0
 
     def constant(self, at):
         word = self.words[at]

@@ -23,7 +23,9 @@ FILES = ["src/bank/journal.c", "src/bank/ledger.c", "src/store/lmdb/record.c",
          "src/store/lmdb/crc32c.c"]
 EQUIVALENT = ROOT / "tests" / "equivalent_mutants.txt"
 NEEDED = ["meson.build", "meson_options.txt", "src", "tests/unit"]
-SETUP = ["--buildtype=plain", "-Doptimization=1", "-Dwerror=false", "-Dc_args=-w", "-Dtests=true"]
+# What is not set is not what it should be by chance.
+ARGS = "-Dc_args=-w -ftrivial-auto-var-init=pattern"
+SETUP = ["--buildtype=plain", "-Doptimization=1", "-Dwerror=false", ARGS, "-Dtests=true"]
 WORKERS = 2
 PATIENCE = 20  # A mutant that takes so many times what the tests take has hung: it is noticed.
 PATIENCE_S_MIN = 5

@@ -64,7 +64,7 @@ static bool fails(const char *call)
 }
 
 /* What the linker makes of a wrapped call: __wrap_X is called for X, and __real_X is X.
- * NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+ * NOLINTBEGIN(bugprone-reserved-identifier,bugprone-macro-parentheses,cert-dcl37-c,cert-dcl51-cpp) */
 
 #define WRAP(name, parameters, arguments)                              \
     __typeof__(name) __real_##name, __wrap_##name;                     \
@@ -172,4 +172,4 @@ void *__wrap_malloc(size_t size)
 {
     return fails("malloc") ? NULL : __real_malloc(size);
 }
-/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+/* NOLINTEND(bugprone-reserved-identifier,bugprone-macro-parentheses,cert-dcl37-c,cert-dcl51-cpp) */

@@ -32,6 +32,7 @@ static void an_entry_is_in_the_journal_and_in_its_account(void **state)
 {
     (void)state;
     struct op op = entry_op(1, D, 700, NULL);
+    op.replayed = true; /* left from an earlier use */
     ledger_apply_ops(&op, 1);
     assert_int_equal(op.outcome, OUTCOME_OK);
     assert_false(op.replayed);
@@ -236,6 +237,18 @@ static void a_key_is_kept_for_its_time_and_then_cleared(void **state)
     assert_int_equal(ledger_audited().entries, 4);
 }
 
+static void a_key_booked_after_all_others_were_cleared_has_its_time_too(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        assert_int_equal(ledger_book(1, D, 10, "k"), OUTCOME_OK);
+        assert_int_equal(ledger_audited().keys, 1);
+        ledger.now_us += 2 * DAY_US;
+        assert_int_equal(ledger_book(2, C, 1, NULL), OUTCOME_OK);
+        assert_int_equal(ledger_audited().keys, 0);
+    }
+}
+
 static void a_clock_that_is_set_forward_clears_no_key(void **state)
 {
     (void)state;
@@ -391,6 +404,7 @@ int main(void)
         TEST(times_are_the_clocks_and_rise_within_a_batch),
         TEST(times_rise_also_when_the_clock_stands_still_or_steps_back),
         TEST(a_key_is_kept_for_its_time_and_then_cleared),
+        TEST(a_key_booked_after_all_others_were_cleared_has_its_time_too),
         TEST(a_clock_that_is_set_forward_clears_no_key),
         TEST(keys_are_cleared_a_bounded_number_at_a_time_oldest_first),
         TEST(keys_of_different_ages_go_one_after_the_other),

@@ -90,6 +90,18 @@ static void what_comes_before_the_opening_finds_no_client(void **state)
     assert_int_equal(ledger_audited().keys, 1);
 }
 
+/* Two clients of one hash, and a place that was another's in the batch before. */
+static void who_is_not_there_is_taken_for_nobody_else(void **state)
+{
+    (void)state;
+    assert_int_equal(ledger_book(1, C, 1, NULL), OUTCOME_OK);
+    struct op ops[] = {entry_op(1 + BATCH_SLOTS, C, 1, NULL), entry_op(1, C, 1, NULL),
+                       entry_op(1 + BATCH_SLOTS, C, 1, NULL)};
+    static const struct expected expected[] = {
+        {OUTCOME_NO_CLIENT, 0, 0}, {OUTCOME_OK, 100000, 2}, {OUTCOME_NO_CLIENT, 0, 0}};
+    expect_answers(ops, expected, COUNT_OF(ops));
+}
+
 static void a_batch_may_be_all_openings(void **state)
 {
     (void)state;
@@ -286,8 +298,12 @@ static void an_account_that_cannot_be_read_is_neither_opened_nor_changed(void **
     assert_int_equal(mdb_put(txn, ledger.environment.accounts, &key, &wrong, 0), MDB_SUCCESS);
     assert_int_equal(mdb_txn_commit(txn), MDB_SUCCESS);
 
-    struct op ops[] = {open_op(2, 1, 1), limit_op(2, 1), open_op(7, 1, 1)};
+    /* Its place among the batch's accounts was another's in the batch before. */
+    assert_int_equal(apply_one(open_op(2 + BATCH_SLOTS, 1, 1)).outcome, OUTCOME_OK);
+    struct op ops[] = {open_op(2, 1, 1), limit_op(2, 1), open_op(7, 1, 1),
+                       entry_op(2 + BATCH_SLOTS, C, 1, NULL)};
     ledger_apply_ops(ops, COUNT_OF(ops));
+    assert_int_equal(ops[3].outcome, OUTCOME_OK);
     assert_int_equal(ops[0].outcome, OUTCOME_CORRUPT);
     assert_int_equal(ops[1].outcome, OUTCOME_CORRUPT);
     assert_int_equal(ops[2].outcome, OUTCOME_OK);
@@ -339,6 +355,39 @@ static void a_batch_in_steps_clears_no_key(void **state)
     assert_int_equal(ledger_audited().keys, 1);
 }
 
+/* --- mistakes of ours ----------------------------------------------------------------------- */
+
+static void apply_so_many(const void *argument)
+{
+    static struct op ops[BATCH_OPS_MAX + 1], *pointers[COUNT_OF(ops)];
+    for (uint32_t i = 0; i < COUNT_OF(ops); i++) {
+        ops[i] = entry_op(1, C, 1, NULL);
+        pointers[i] = &ops[i];
+    }
+    (void)!batch_apply(&ledger.batch, ledger_begin(), pointers, *(const uint32_t *)argument,
+                       ledger.now_us, ledger.now_us);
+}
+
+static void meet_so_many(const void *argument)
+{
+    MDB_txn *txn = ledger_begin();
+    batch_begin(&ledger.batch);
+    for (uint32_t i = 0; i < *(const uint32_t *)argument; i++) {
+        struct op op = entry_op(100 + i, C, 1, NULL);
+        (void)!batch_one(&ledger.batch, txn, &op);
+    }
+}
+
+static void no_batch_is_larger_than_it_may_be(void **state)
+{
+    (void)state;
+    static const uint32_t most = BATCH_OPS_MAX, more = BATCH_OPS_MAX + 1;
+    assert_false(asserts(apply_so_many, &most));
+    assert_true(asserts(apply_so_many, &more));
+    assert_false(asserts(meet_so_many, &most));
+    assert_true(asserts(meet_so_many, &more));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, ledger_setup, ledger_teardown)
@@ -346,6 +395,7 @@ int main(void)
         TEST(an_account_that_is_opened_takes_entries_at_once),
         TEST(an_account_is_opened_once),
         TEST(what_comes_before_the_opening_finds_no_client),
+        TEST(who_is_not_there_is_taken_for_nobody_else),
         TEST(a_batch_may_be_all_openings),
         TEST(the_widest_terms_can_be_opened),
         TEST(an_opening_that_is_undone_can_be_made_again),
@@ -358,6 +408,7 @@ int main(void)
         TEST(an_account_that_cannot_be_read_is_neither_opened_nor_changed),
         TEST(a_batch_in_steps_takes_the_times_it_is_given_as_far_as_they_rise),
         TEST(a_batch_in_steps_clears_no_key),
+        TEST(no_batch_is_larger_than_it_may_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
