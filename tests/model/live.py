@@ -87,7 +87,7 @@ class LiveBank:
         folder = self.new_folder()
         if accounts is not None:
             table = self.root / "clients.csv"
-            table.write_text("id,limit,opening balance\n" + "".join(
+            table.write_text("".join(
                 f"{client},{limit},{balance}\n" for client, (limit, balance) in accounts.items()))
             self.run("init", "--clients", table, "--database", f"lmdb:{folder}")
         self.serve(folder)
@@ -175,6 +175,8 @@ class LiveBank:
         command, _, option = name.partition(" ")
         if not re.search(rf"^ +{command}\b", crebito("--help").stdout, re.M):
             return False
+        if command == "client" and "not yet" in crebito("client", "show", 1).stderr:
+            return False
         return not option or option in crebito(command, "--help").stdout
 
     def run(self, *arguments, status=0):
@@ -205,11 +207,12 @@ class LiveBank:
 
     def show(self, client):
         """Limit and balance; None if there is no such client."""
-        done = crebito("client", "show", client, "--database", self.url)
+        done = crebito("client", "show", client, "--json", "--database", self.url)
         if done.returncode != 0:
             return None
-        facts = dict(re.findall(r"^(\w+) +(-?\d+)", done.stdout, re.M))
-        return int(facts["limit"]), int(facts["balance"])
+        shown = json.loads(done.stdout)
+        assert shown["client"] == client, shown
+        return shown["limit_cents"], shown["balance_cents"]
 
     def verify(self, folder=None):
         self.run("verify", "--database", f"lmdb:{folder or self.bank.folder}")
@@ -218,7 +221,8 @@ class LiveBank:
         """The records of the journal; what it says beside them is judged here."""
         only = [] if client is None else ["--client", client]
         text = self.run("export", "--format=jsonl", *only, "--database", self.url)
-        first, *lines, last = map(json.loads, text.splitlines())
+        # Not splitlines(), which knows ends of lines that JSON does not.
+        first, *lines, last = map(json.loads, text.removesuffix("\n").split("\n"))
         assert (first["kind"], first["format"]) == ("ledger", 1), first
         assert first["complete"] is (client is None), first
         assert last == {"kind": "end", "records": len(lines)}, last

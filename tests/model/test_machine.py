@@ -274,4 +274,4 @@ def test_a_bank_that_is_the_reference_passes():
 @pytest.mark.parametrize("defective", DEFECTIVE, ids=lambda kind: kind.__name__)
 def test_a_defect_is_found(defective):
     with pytest.raises(AssertionError):
-        play(defective, 200)
+        play(defective, 1000)
