@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bank import PATIENCE_S, Bank, Closed, crebito, request
-from reference import Answer, Entry, Record
+from reference import Account, Answer, Entry, Record
 
 # How requests that are under way together end. A fault holds the first commit there until the kill.
 ENDINGS = {
@@ -206,13 +206,15 @@ class LiveBank:
         return self.change("set-limit", client, f"--limit={limit}")
 
     def show(self, client):
-        """Limit and balance; None if there is no such client."""
+        """The account; None if there is no such client."""
         done = crebito("client", "show", client, "--json", "--database", self.url)
         if done.returncode != 0:
             return None
         shown = json.loads(done.stdout)
         assert shown["client"] == client, shown
-        return shown["limit_cents"], shown["balance_cents"]
+        recent = tuple(Entry(entry["amount_cents"], entry["kind"][0], entry["description"])
+                       for entry in shown["entries"])
+        return Account(shown["limit_cents"], shown["balance_cents"], recent)
 
     def verify(self, folder=None):
         self.run("verify", "--database", f"lmdb:{folder or self.bank.folder}")

@@ -148,8 +148,7 @@ class Bank:
         return True
 
     def show(self, client):
-        account = self.accounts.get(client)
-        return account and (account.limit, account.balance)
+        return self.accounts.get(client)
 
     # The journal.
 

@@ -236,7 +236,7 @@ def random_history(dice):
 verdicts = set()
 
 
-@settings(max_examples=2000, deadline=None, print_blob=True)
+@settings(max_examples=1000, deadline=None, print_blob=True)
 @given(st.integers(0, 2**32))
 def judge_as_all_orders_do(seed):
     calls = random_history(random.Random(seed))

@@ -58,8 +58,8 @@ class RefusalsAreBooked(PaperBank):
     def ask(self, asked):
         answer = super().ask(asked)
         if answer.problem == "limite-excedido":
-            limit, balance = self.show(asked.client)
-            self.bank.accounts[asked.client] = Account(limit, balance - 1)
+            account = self.show(asked.client)
+            self.bank.accounts[asked.client] = account._replace(balance=account.balance - 1)
         return answer
 
 
@@ -149,8 +149,8 @@ class RetriesShowTheBalanceOfNow(PaperBank):
         answer = super().ask(asked)
         if not answer.replayed:
             return answer
-        limit, balance = self.show(asked.client)
-        return answer._replace(limit=limit, balance=balance)
+        account = self.show(asked.client)
+        return answer._replace(limit=account.limit, balance=account.balance)
 
 
 class RetriesAreNotMarked(PaperBank):

@@ -13,10 +13,10 @@ COMMON = {"deadline": None, "derandomize": False, "print_blob": True,
 
 def test_the_bank_does_what_the_reference_does():
     run_state_machine_as_test(Machine, settings=settings(
-        max_examples=40, stateful_step_count=30, **COMMON))
+        max_examples=30, stateful_step_count=20, **COMMON))
 
 
 @pytest.mark.slow
 def test_the_bank_does_what_the_reference_does_for_many_and_long_lives():
     run_state_machine_as_test(Machine, settings=settings(
-        max_examples=400, stateful_step_count=100, **COMMON))
+        max_examples=400, stateful_step_count=50, **COMMON))

@@ -93,7 +93,7 @@ def test_a_limit_is_lowered_as_far_as_the_debt():
     assert not bank.set_limit(1, CENTS_MAX + 1) and not bank.set_limit(2, 100)
     assert bank.set_limit(1, 60)
     assert bank.post(1, body(1, "d")).problem == "limite-excedido"
-    assert bank.set_limit(1, CENTS_MAX) and bank.show(1) == (CENTS_MAX, -60)
+    assert bank.set_limit(1, CENTS_MAX) and bank.show(1)[:2] == (CENTS_MAX, -60)
 
 
 def test_an_account_is_opened_once_with_terms_it_can_keep():
@@ -134,7 +134,7 @@ def test_what_got_no_answer_may_have_happened_until_a_statement_tells():
         assert len(worlds.banks) == 2
         recent = (Entry(10, "d", "teste"),) if balance else ()
         worlds.saw(Answer(200, "", 100, balance, recent=recent), lambda bank: bank.statement(1))
-        assert worlds.settled and worlds.banks[0].show(1) == (100, balance)
+        assert [bank.show(1).balance for bank in worlds.banks] == [balance]
 
 
 def test_a_retry_with_its_key_tells_what_happened():
@@ -142,7 +142,7 @@ def test_a_retry_with_its_key_tells_what_happened():
         worlds = Worlds(Bank({1: 100}))
         worlds.saw_together([None], [debit(1, 10, "k")])
         worlds.saw(Answer(200, "", 100, -10, replayed), debit(1, 10, "k"))
-        assert worlds.settled and worlds.banks[0].show(1) == (100, -10)
+        assert [bank.show(1).balance for bank in worlds.banks] == [-10]
 
 
 def test_what_ran_together_ran_in_an_order_that_explains_the_answers():

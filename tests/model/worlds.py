@@ -33,10 +33,6 @@ class Worlds:
     def copy(self):
         return Worlds(*(bank.copy() for bank in self.banks))
 
-    @property
-    def settled(self):
-        return len(self.banks) == 1
-
     def saw(self, answer, question):
         """question(bank), which may change the bank, was answered so: in which is that right?"""
         told = [(bank, question(bank)) for bank in self.banks]
