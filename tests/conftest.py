@@ -4,11 +4,16 @@
 The last line of a run is `N passed, N failed`, alone, with errors counted as failures.
 """
 
+import signal
 import threading
 
 import pytest
 
 from bank import Bank
+
+# Ignored signals stay ignored in all that we start, and a shell ignores these in its background jobs.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 # ---- banks
 

@@ -24,9 +24,11 @@ bool journal_record_sane(const struct journal_record *record)
 
 bool history_sane(const struct history *history)
 {
-    return history->last_sequence == 0 ||
-           (ledger_terms_sane(history->client, history->limit_cents, history->balance_cents) &&
-            history->entries < history->last_sequence);
+    if (history->last_sequence == 0)
+        return history->entries == 0 && history->limit_cents == 0 && history->balance_cents == 0 &&
+               history->opening_balance_cents == 0;
+    return ledger_terms_sane(history->client, history->limit_cents, history->balance_cents) &&
+           history->entries < history->last_sequence;
 }
 
 static const char *follow_entry(struct history *next, const struct journal_record *record)

@@ -168,7 +168,7 @@ def test_a_pipeline_without_end_does_not_keep_other_connections_waiting(new_bank
     flood, over = request("GET", "/clientes/1/extrato") * 1000, threading.Event()
 
     def send_flood(connection):
-        for _ in range(100):
+        for _ in range(1000):
             if over.is_set():
                 break
             connection.send(flood)

@@ -173,6 +173,16 @@ static void each_clause_of_a_sane_history_counts(void **state)
     (void)state;
     struct history history = {0};
     assert_true(history_sane(&history)); /* nothing yet */
+    history.client = 7;                  /* but whose it will be */
+    assert_true(history_sane(&history));
+    history.entries = 1;
+    assert_false(history_sane(&history));
+    history = (struct history){.limit_cents = 1};
+    assert_false(history_sane(&history));
+    history = (struct history){.balance_cents = 1};
+    assert_false(history_sane(&history));
+    history = (struct history){.opening_balance_cents = 1};
+    assert_false(history_sane(&history));
     history = opened;
     history.entries = 2; /* three records: an opening and two entries */
     assert_true(history_sane(&history));

@@ -308,8 +308,6 @@ static void every_option_of_the_commands_is_read_from_the_environment(void **sta
     assert_int_equal(options.format, EXPORT_CSV);
     assert_int_equal(options.client, 7);
     assert_true(options.since_us == INT64_C(86400000000));
-    assert_int_equal(READ("restore", "a"), OPTIONS_RUN);
-    assert_int_equal(options.map_bytes, 2 << 20);
     assert_int_equal(READ("import"), OPTIONS_RUN);
     assert_int_equal(options.map_bytes, 2 << 20);
 }
