@@ -40,7 +40,7 @@ def shown(folder, who):
 def exported(folder):
     result = crebito("export", "--format=jsonl", "--database", f"lmdb:{folder}")
     assert result.returncode == 0, result
-    return [json.loads(line) for line in result.stdout.splitlines()[1:-1]]
+    return [json.loads(line) for line in result.stdout.split("\n")[1:-2]]
 
 
 def is_sound(folder):
