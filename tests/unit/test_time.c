@@ -222,7 +222,7 @@ static void every_prefix_of_an_instant_is_refused(void **state)
 /* What text_add_time() writes of `us`, and is it a time that all C libraries write? */
 static void check_there_and_back(int64_t us)
 {
-    char written[TEXT_TIME_BYTES + 1] = "", expected[40];
+    char written[TEXT_TIME_BYTES + 1] = "", expected[100];
     struct text text = text_in(written, TEXT_TIME_BYTES);
     text_add_time(&text, us);
     int64_t fraction_us = (us % SECOND_US + SECOND_US) % SECOND_US;
