@@ -84,7 +84,6 @@ static int work(struct task *task, void *context)
     const struct archive_sink sink = {.begin = write_begin, .record = write_record};
 
     signal(SIGPIPE, SIG_IGN); /* a reader that leaves is a write that fails */
-    signal(SIGXFSZ, SIG_IGN); /* so is a file that may not grow */
     task->prints = true;
     output_begin(&export.output, STDOUT_FILENO, task);
     enum archive_end end = archive_read(export.options->database, &export.range, &sink, task, error,

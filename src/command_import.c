@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -74,7 +73,6 @@ static int work(struct task *task, void *context)
     struct archive_facts facts;
     int64_t created_us;
 
-    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a write that fails */
     jsonl_file_begin(&import.file, *fd, task);
     enum jsonl_file_step step = jsonl_file_header(&import.file, &created_us, error, sizeof error);
     if (step != JSONL_FILE_RECORD)

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -140,7 +139,6 @@ static int work(struct task *task, void *context)
     struct archive_build *build;
     struct archive_facts facts;
 
-    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a write that fails */
     lines_begin(&init.lines, *fd, CLIENTS_LINE_BYTES_MAX, task);
     enum archive_end end = archive_build_begin(&build, options->database, options->map_bytes,
                                                now_us(), error, sizeof error);

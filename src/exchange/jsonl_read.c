@@ -272,9 +272,11 @@ bool jsonl_read_line(const char *line, size_t bytes, struct jsonl_line *ret, cha
     }
     json_t *value = json_loadb(line, bytes, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &fault);
     if (!value) {
-        bool overflow = json_error_code(&fault) == json_error_numeric_overflow;
-        snprintf(error, error_size, "%s: %s", overflow ? "a number no member has" : "not JSON",
-                 fault.text);
+        enum json_error_code code = json_error_code(&fault);
+        const char *what = code == json_error_numeric_overflow ? "a number no member has"
+                           : code == json_error_out_of_memory  ? "it cannot be read now"
+                                                               : "not JSON";
+        snprintf(error, error_size, "%s: %s", what, fault.text);
         make_printable(error);
         return false;
     }

@@ -43,32 +43,30 @@ enum archive_end archive_read(const char *url, const struct archive_range *range
     return lmdb_archive_read(url_lmdb_path(url), range, sink, task, error, error_size);
 }
 
-/* struct archive_build is the store's own kind of build, under another name. */
-
 enum archive_end archive_build_begin(struct archive_build **ret_build, const char *url,
                                      uint64_t map_bytes, int64_t created_us, char *error,
                                      size_t error_size)
 {
     if (!url_known(url, error, error_size))
         return ARCHIVE_FAILED;
-    return lmdb_build_begin((struct lmdb_build **)ret_build, url_lmdb_path(url), map_bytes,
-                            created_us, error, error_size);
+    return lmdb_build_begin(ret_build, url_lmdb_path(url), map_bytes, created_us, error,
+                            error_size);
 }
 
 enum archive_end archive_build_add(struct archive_build *build, const struct archive_record *record,
                                    char *error, size_t error_size)
 {
-    return lmdb_build_add((struct lmdb_build *)build, record, error, error_size);
+    return lmdb_build_add(build, record, error, error_size);
 }
 
 enum archive_end archive_build_finish(struct archive_build *build, struct task *task,
                                       struct archive_facts *ret_facts, char *error,
                                       size_t error_size)
 {
-    return lmdb_build_finish((struct lmdb_build *)build, task, ret_facts, error, error_size);
+    return lmdb_build_finish(build, task, ret_facts, error, error_size);
 }
 
 void archive_build_abandon(struct archive_build *build)
 {
-    lmdb_build_abandon((struct lmdb_build *)build);
+    lmdb_build_abandon(build);
 }

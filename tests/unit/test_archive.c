@@ -229,12 +229,65 @@ static void what_an_interrupted_copy_left_is_taken_over(void **state)
     (void)state;
     assert_int_equal(mkdir(beside, 0700), 0);
     put_file(beside, "data.mdb.partial");
-    put_file(beside, "data.mdb");
     put_file(beside, "owner.lock");
     if (copy() != ARCHIVE_DONE)
         FAIL("%s", error);
     expect_no(beside);
     expect_equal_stores();
+}
+
+/* Whatever it is called: nobody else's store is removed, not even by what fails. */
+static void a_store_beside_that_has_the_partials_name_is_left_alone(void **state)
+{
+    (void)state;
+    char beside_url[FOLDER_BYTES_MAX + 30], deeper[FOLDER_BYTES_MAX + 40];
+    snprintf(beside_url, sizeof beside_url, "lmdb:%s", beside);
+    if (archive_copy(from, beside_url, &task, &facts, error, sizeof error) != ARCHIVE_DONE)
+        FAIL("%s", error);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(copy(), ARCHIVE_FAILED);
+        expect_says("there is a store already");
+        expect_says(TARGET_SUFFIX);
+        archive_clear(to);
+        expect_no(to_path);
+        assert_int_equal(archive_verify(beside_url, &task, &facts, error, sizeof error),
+                         ARCHIVE_DONE);
+    }
+    snprintf(deeper, sizeof deeper, "%s/copy", beside_url);
+    assert_int_equal(archive_copy(from, deeper, &task, &facts, error, sizeof error),
+                     ARCHIVE_FAILED);
+    expect_says("inside a store's folder");
+}
+
+static void a_link_to_nowhere_is_no_place_for_a_copy(void **state)
+{
+    (void)state;
+    char dots[FOLDER_BYTES_MAX + 40];
+    assert_int_equal(symlink("nowhere", to_path), 0);
+    assert_int_equal(copy(), ARCHIVE_FAILED);
+    expect_says("No such file");
+    expect_no(beside);
+    assert_int_equal(unlink(to_path), 0);
+    snprintf(dots, sizeof dots, "%s/..", to);
+    assert_int_equal(archive_copy(from, dots, &task, &facts, error, sizeof error), ARCHIVE_FAILED);
+    expect_says("No such file");
+}
+
+static void only_what_died_is_cleared(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir(beside, 0700), 0);
+    put_file(beside, "data.mdb.partial");
+    archive_clear(to);
+    expect_no(beside);
+    assert_int_equal(mkdir(to_path, 0700), 0);
+    put_file(to_path, "data.mdb.partial");
+    archive_clear(to);
+    char left[FOLDER_BYTES_MAX + 30];
+    snprintf(left, sizeof left, "%s/data.mdb.partial", to_path);
+    expect_no(left);
+    assert_int_equal(access(to_path, F_OK), 0); /* it was there before */
+    archive_clear("mysql:x");
 }
 
 static void a_copy_under_way_is_not_disturbed_by_another(void **state)
@@ -525,6 +578,9 @@ int main(void)
         ARCHIVE(a_store_is_not_overwritten),
         ARCHIVE(a_folder_of_somebody_elses_is_left_alone),
         ARCHIVE(what_an_interrupted_copy_left_is_taken_over),
+        ARCHIVE(a_store_beside_that_has_the_partials_name_is_left_alone),
+        ARCHIVE(a_link_to_nowhere_is_no_place_for_a_copy),
+        ARCHIVE(only_what_died_is_cleared),
         ARCHIVE(a_copy_under_way_is_not_disturbed_by_another),
         ARCHIVE(a_copy_that_is_stopped_leaves_nothing),
         ARCHIVE(a_ledger_that_is_wrong_is_not_copied),

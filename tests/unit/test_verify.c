@@ -367,9 +367,43 @@ static void a_key_that_a_retry_would_not_find_is_named(void **state)
     uint8_t key[IDEMPOTENCY_KEY_BYTES_MAX];
     size_t bytes = idempotency_key_encode(key, 2, "one", 3);
     remove_key(ledger.environment.keys, key, bytes);
-    expect_wrong("keys: there are 1, and records of 2");
+    expect_wrong("key of record 18: a retry would not find it");
     put_key(9, "one", 18); /* as many again, and still not that one */
     expect_wrong("key of record 18: a retry would not find it");
+}
+
+static void a_key_that_would_never_end_is_named(void **state)
+{
+    (void)state;
+    uint8_t key[SEQUENCE_KEY_BYTES];
+    sequence_key_encode(key, 18);
+    remove_key(ledger.environment.expiry, key, sizeof key);
+    expect_wrong("key of record 18 (client 2): when it ends is not known");
+    struct expiry_record record = expiry_of(2, "one", journal_at(18).entry.time_us);
+    put_expiry(18, &record);
+    expect_sound();
+    put_key(2, "on", 18); /* ends before, and after, that of the record */
+    expect_wrong("key of record 18 (client 2): when it ends is not known");
+}
+
+static void a_key_of_other_bytes_is_named(void **state)
+{
+    (void)state;
+    put_key(2, "other", 18);
+    expect_wrong("key of record 18 (client 2): when it ends is not known");
+    uint8_t key[IDEMPOTENCY_KEY_BYTES_MAX];
+    char nothing[] = "nothing";
+    size_t bytes = idempotency_key_encode(key, 2, "other", 5);
+    put(ledger.environment.keys, key, bytes, nothing, sizeof nothing);
+    expect_wrong("a key of client 2: its bytes are not those that were written");
+}
+
+static void a_key_of_nobody_is_wrong(void **state)
+{
+    (void)state;
+    char key[] = "\0\0\0\2", value[] = "y";
+    put(ledger.environment.keys, key, 4, value, 1);
+    expect_wrong("is none");
 }
 
 static void a_key_that_leads_elsewhere_is_named(void **state)
@@ -457,6 +491,9 @@ int main(void)
         DAMAGED(a_key_that_is_no_client_is_wrong),
         DAMAGED(a_wrong_record_comes_before_a_wrong_account),
         DAMAGED(a_key_that_a_retry_would_not_find_is_named),
+        DAMAGED(a_key_that_would_never_end_is_named),
+        DAMAGED(a_key_of_other_bytes_is_named),
+        DAMAGED(a_key_of_nobody_is_wrong),
         DAMAGED(a_key_that_leads_elsewhere_is_named),
         DAMAGED(a_key_of_another_clients_entry_is_named),
         DAMAGED(a_key_of_another_time_is_named),

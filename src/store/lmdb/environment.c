@@ -204,6 +204,23 @@ static enum environment_end judge(struct environment *environment, MDB_txn *txn,
     return ENVIRONMENT_OPEN;
 }
 
+/* What root makes beside somebody's data would lock them out of it. */
+static void give_lock_to_owner(const char *path)
+{
+    char name[4096];
+    struct stat data;
+    if (geteuid() != 0)
+        return;
+    snprintf(name, sizeof name, "%s/" FOLDER_DATA, path);
+    if (stat(name, &data) != 0 || data.st_uid == 0)
+        return;
+    static const char *const files[] = {FOLDER_LOCK, FOLDER_OWNER};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        snprintf(name, sizeof name, "%s/%s", path, files[i]);
+        (void)lchown(name, data.st_uid, data.st_gid);
+    }
+}
+
 static enum environment_end open_ours(struct environment *environment, const char *path,
                                       char *error, size_t error_size)
 {
@@ -255,6 +272,7 @@ enum environment_end environment_open(struct environment *ret, const char *path,
     } else {
         end = open_ours(&environment, path, error, error_size);
     }
+    give_lock_to_owner(path);
     if (end == ENVIRONMENT_OPEN)
         *ret = environment;
     else if (environment.env)

@@ -86,11 +86,15 @@ enum archive_end lmdb_archive_read(const char *path, const struct archive_range 
                                    size_t error_size)
 {
     struct environment environment;
+    struct archive_facts facts;
     char reason[REASON_BYTES];
     enum archive_end end = open_source(&environment, path, error, error_size);
     if (end != ARCHIVE_DONE)
         return end;
     end = extract(&environment, range, sink, task, reason, sizeof reason);
+    /* Damage can hide a key from a walk, and no record would miss it. */
+    if (end == ARCHIVE_DONE && range->client == 0 && range->since_us == INT64_MIN)
+        end = verify_environment(&environment, task, &facts, reason, sizeof reason);
     environment_close(&environment);
     return of_path(end, path, reason, error, error_size);
 }
@@ -136,15 +140,15 @@ enum archive_end lmdb_archive_copy(const char *from, const char *to, struct task
 
 /* --- building ------------------------------------------------------------------------------- */
 
-struct lmdb_build {
+struct archive_build {
     struct target target;
     struct replay replay;
 };
 
-enum archive_end lmdb_build_begin(struct lmdb_build **ret, const char *path, uint64_t map_bytes,
+enum archive_end lmdb_build_begin(struct archive_build **ret, const char *path, uint64_t map_bytes,
                                   int64_t created_us, char *error, size_t error_size)
 {
-    struct lmdb_build *build = malloc(sizeof *build);
+    struct archive_build *build = malloc(sizeof *build);
     if (!build) {
         snprintf(error, error_size, "out of memory");
         return ARCHIVE_FAILED;
@@ -158,13 +162,13 @@ enum archive_end lmdb_build_begin(struct lmdb_build **ret, const char *path, uin
     return ARCHIVE_DONE;
 }
 
-enum archive_end lmdb_build_add(struct lmdb_build *build, const struct archive_record *record,
+enum archive_end lmdb_build_add(struct archive_build *build, const struct archive_record *record,
                                 char *error, size_t error_size)
 {
     return replay_add(&build->replay, record, error, error_size);
 }
 
-enum archive_end lmdb_build_finish(struct lmdb_build *build, struct task *task,
+enum archive_end lmdb_build_finish(struct archive_build *build, struct task *task,
                                    struct archive_facts *ret_facts, char *error, size_t error_size)
 {
     struct target *target = &build->target;
@@ -182,7 +186,7 @@ enum archive_end lmdb_build_finish(struct lmdb_build *build, struct task *task,
     return end;
 }
 
-void lmdb_build_abandon(struct lmdb_build *build)
+void lmdb_build_abandon(struct archive_build *build)
 {
     replay_abandon(&build->replay);
     target_abandon(&build->target);

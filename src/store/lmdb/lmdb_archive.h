@@ -26,17 +26,15 @@ MUST_CHECK enum archive_end lmdb_archive_read(const char *path, const struct arc
                                               const struct archive_sink *sink, struct task *task,
                                               char *error, size_t error_size);
 
-struct lmdb_build;
-
-MUST_CHECK enum archive_end lmdb_build_begin(struct lmdb_build **ret, const char *path,
+MUST_CHECK enum archive_end lmdb_build_begin(struct archive_build **ret, const char *path,
                                              uint64_t map_bytes, int64_t created_us, char *error,
                                              size_t error_size);
-MUST_CHECK enum archive_end lmdb_build_add(struct lmdb_build *build,
+MUST_CHECK enum archive_end lmdb_build_add(struct archive_build *build,
                                            const struct archive_record *record, char *error,
                                            size_t error_size);
-MUST_CHECK enum archive_end lmdb_build_finish(struct lmdb_build *build, struct task *task,
+MUST_CHECK enum archive_end lmdb_build_finish(struct archive_build *build, struct task *task,
                                               struct archive_facts *ret_facts, char *error,
                                               size_t error_size);
-void lmdb_build_abandon(struct lmdb_build *build);
+void lmdb_build_abandon(struct archive_build *build);
 
 #endif

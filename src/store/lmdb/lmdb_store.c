@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ops/log.h"
@@ -28,6 +29,8 @@ static const struct opening challenge_clients[] = {
 };
 
 enum { CLIENTS = sizeof challenge_clients / sizeof challenge_clients[0] };
+
+enum { TAKE_TIMES = 20, TAKE_PAUSE_MS = 50 };
 
 enum { LOOKS = 10 }; /* how often a look at a busy store is tried */
 
@@ -174,18 +177,36 @@ static bool open_commit(struct lmdb_store *store, const struct store_options *op
     return true;
 }
 
-/* Not beside a copy that was interrupted: a bank with other people's accounts would be served in
- * place of the one that somebody meant to restore. */
+/* Beside a copy that is being made, or was interrupted, no bank is created: one with other people's
+ * accounts would be served in place of the one that somebody means to restore. */
+static bool refuse_unfinished(const char *path, const char *maker, const char *left, char *error,
+                              size_t error_size)
+{
+    if (maker[0])
+        snprintf(error, error_size, "%s: a copy to it is being made by %s", path, maker);
+    else
+        snprintf(error, error_size,
+                 "%s: a copy to it was interrupted: repeat that, or remove what it left, %s", path,
+                 left);
+    return false;
+}
+
+/* Asked before the folder is taken, which would make it. */
+static bool nothing_unfinished(const char *path, char *error, size_t error_size)
+{
+    char name[4096], beside[TARGET_PATH_BYTES], maker[128];
+    snprintf(name, sizeof name, "%s/" FOLDER_DATA, path);
+    if (access(name, F_OK) == 0 || !target_was_interrupted(path, beside, sizeof beside))
+        return true;
+    folder_owner(beside, maker, sizeof maker);
+    return refuse_unfinished(path, maker, beside, error, error_size);
+}
+
 static bool create_store(const struct folder *folder, const char *path, uint64_t map_bytes,
                          char *error, size_t error_size)
 {
-    if (folder_has_partial(folder) || target_was_interrupted(path)) {
-        snprintf(error, error_size,
-                 "%s: a copy into it was interrupted: repeat it, or remove what it left "
-                 "(" FOLDER_DATA_PARTIAL ", or the folder whose name ends in " TARGET_SUFFIX ")",
-                 path);
-        return false;
-    }
+    if (folder_has_partial(folder))
+        return refuse_unfinished(path, "", FOLDER_DATA_PARTIAL, error, error_size);
     return replay_openings(folder, path, map_bytes, challenge_clients, CLIENTS, commit_clock_us(),
                            error, error_size);
 }
@@ -214,6 +235,23 @@ static bool ensure_store(const struct folder *folder, const char *path,
     return create_store(folder, path, options->map_bytes, error, error_size);
 }
 
+/* A command that changes one account holds a folder that nobody serves for a few milliseconds: that
+ * is no reason not to start. (Such a command asks again by itself: store_ask().) */
+static bool take_folder(struct lmdb_store *store, const char *path, bool at_once, char *error,
+                        size_t error_size)
+{
+    static const struct timespec pause = {0, TAKE_PAUSE_MS * 1000000L};
+    for (int times = at_once ? TAKE_TIMES : 1;; times++) {
+        char owner[128];
+        if (folder_take(&store->folder, path, error, error_size))
+            return true;
+        folder_owner(path, owner, sizeof owner);
+        if (times >= TAKE_TIMES || owner[0] == '\0')
+            return false;
+        nanosleep(&pause, NULL);
+    }
+}
+
 struct backend *lmdb_store_open(const char *path, const struct store_options *options, char *error,
                                 size_t error_size)
 {
@@ -226,9 +264,10 @@ struct backend *lmdb_store_open(const char *path, const struct store_options *op
     store->backend.calls = &calls;
     store->serving.path = store->path;
     snprintf(store->path, sizeof store->path, "%s", path);
-    if (options->must_exist && !store_is_there(path, error, error_size))
+    if (options->must_exist ? !store_is_there(path, error, error_size)
+                            : !nothing_unfinished(path, error, error_size))
         goto free_store;
-    if (!folder_take(&store->folder, path, error, error_size))
+    if (!take_folder(store, path, options->must_exist, error, error_size))
         goto free_store;
     if (!ensure_store(&store->folder, path, options, error, error_size))
         goto release_folder;

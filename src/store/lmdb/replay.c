@@ -13,8 +13,7 @@ enum { TXN_OPS_MAX = 4 * BATCH_OPS_MAX };
 
 static enum archive_end failed(char *error, size_t error_size, int result)
 {
-    snprintf(error, error_size, "cannot write the new store: %s",
-             environment_write_error(result));
+    snprintf(error, error_size, "cannot write the new store: %s", environment_write_error(result));
     return ARCHIVE_FAILED;
 }
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -29,42 +30,70 @@ static bool name_both(struct target *target, const char *path)
     return true;
 }
 
-bool target_was_interrupted(const char *path)
+bool target_was_interrupted(const char *path, char *ret_beside, size_t size)
 {
     struct target target;
-    return name_both(&target, path) && access(target.working, F_OK) == 0;
+    if (!name_both(&target, path) || access(target.working, F_OK) != 0)
+        return false;
+    snprintf(ret_beside, size, "%s", target.working);
+    return true;
 }
 
+/* --- where it may be made ------------------------------------------------------------------- */
+
+static bool refuse(const char *path, const char *why, char *error, size_t error_size)
+{
+    snprintf(error, error_size, "%s: %s", path, why);
+    return false;
+}
+
+static bool is_in_a_store(const struct target *target)
+{
+    char parent[TARGET_PATH_BYTES], data[TARGET_PATH_BYTES + sizeof FOLDER_DATA];
+    memcpy(parent, target->path, sizeof parent);
+    snprintf(data, sizeof data, "%s/" FOLDER_DATA, dirname(parent));
+    return access(data, F_OK) == 0;
+}
+
+static bool ends_in_dots(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *last = slash ? slash + 1 : path;
+    return strcmp(last, ".") == 0 || strcmp(last, "..") == 0;
+}
+
+/* In the folder that is there; or beside the one that is not. */
+static bool choose(struct target *target, const char *path, char *error, size_t error_size)
+{
+    struct stat status;
+    if (!name_both(target, path))
+        return refuse("the path", "it is too long", error, error_size);
+    if (is_in_a_store(target))
+        return refuse(target->path, "it would be inside a store's folder", error, error_size);
+    if (stat(target->path, &status) == 0) {
+        memcpy(target->working, target->path, sizeof target->working);
+        return true;
+    }
+    if (errno != ENOENT || lstat(target->path, &status) == 0 || ends_in_dots(target->path))
+        return refuse(target->path, strerror(errno ? errno : ENOENT), error, error_size);
+    return true;
+}
+
+/* A store in the working folder is somebody's, whatever the folder is called. */
 static bool is_vacant(const struct target *target, char *error, size_t error_size)
 {
     if (!folder_has_store(&target->folder))
         return true;
-    snprintf(error, error_size, "%s: there is a store already; nothing is overwritten",
-             target->path);
-    return false;
+    return refuse(target->working, "there is a store already; nothing is overwritten", error,
+                  error_size);
 }
 
 bool target_begin(struct target *ret, const char *path, uint64_t map_bytes, int64_t created_us,
                   char *error, size_t error_size)
 {
     struct target target;
-    struct stat status;
-
-    if (!name_both(&target, path)) {
-        snprintf(error, error_size, "%.100s...: the path is too long", path);
+    if (!choose(&target, path, error, error_size) ||
+        !folder_take(&target.folder, target.working, error, error_size))
         return false;
-    }
-    if (stat(target.path, &status) == 0) {
-        memcpy(target.working, target.path, sizeof target.working);
-    } else if (errno != ENOENT) {
-        snprintf(error, error_size, "%s: %s", target.path, strerror(errno));
-        return false;
-    }
-    if (!folder_take(&target.folder, target.working, error, error_size))
-        return false;
-    /* Killed between its two names, a copy is whole; but nobody was told so. */
-    if (!in_place(&target))
-        (void)unlinkat(target.folder.fd, FOLDER_DATA, 0);
     if (!is_vacant(&target, error, error_size) ||
         !environment_create(&target.environment, &target.folder, target.working,
                             FOLDER_DATA_PARTIAL, map_bytes, created_us, error, error_size)) {
@@ -75,20 +104,9 @@ bool target_begin(struct target *ret, const char *path, uint64_t map_bytes, int6
     return true;
 }
 
-/* rename(2) replaces an empty folder and no other. */
-static bool rename_folder(const struct target *target)
-{
-    int parent;
-    if (rename(target->working, target->path) != 0)
-        return false;
-    parent = openat(target->folder.fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (parent < 0)
-        return errno == EACCES; /* a parent that is not ours to read: the name may be lost */
-    bool synced = fsync(parent) == 0;
-    close(parent);
-    return synced;
-}
+/* --- how it ends ---------------------------------------------------------------------------- */
 
+/* What is ours of a folder that we have made; the folder too. */
 static void clear_away(struct target *target)
 {
     if (!in_place(target)) {
@@ -104,30 +122,40 @@ void target_clear(const char *path)
     struct target target;
     struct stat status;
     char ignored[256];
-    if (!name_both(&target, path))
-        return;
-    if (stat(target.working, &status) != 0)
-        memcpy(target.working, target.path, sizeof target.working);
-    if (stat(target.working, &status) != 0 ||
+    if (!choose(&target, path, ignored, sizeof ignored) || stat(target.working, &status) != 0 ||
         !folder_take(&target.folder, target.working, ignored, sizeof ignored))
         return;
+    if (folder_has_store(&target.folder) || !folder_has_partial(&target.folder)) {
+        folder_release(&target.folder);
+        return;
+    }
     (void)unlinkat(target.folder.fd, FOLDER_DATA_PARTIAL, 0);
-    if (!in_place(&target))
-        (void)unlinkat(target.folder.fd, FOLDER_DATA, 0);
     clear_away(&target);
 }
 
+static bool sync_parent(const struct target *target)
+{
+    int parent = openat(target->folder.fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (parent < 0)
+        return errno == EACCES; /* a parent that is not ours to read: the name may be lost */
+    bool synced = fsync(parent) == 0;
+    close(parent);
+    return synced;
+}
+
+/* The folder gets its name while the file in it has none: so a store never lies in a folder that
+ * somebody could take for what a killed process has left. rename(2) replaces an empty folder and no
+ * other. */
 bool target_finish(struct target *target, char *error, size_t error_size)
 {
-    if (!environment_name(&target->environment, &target->folder, target->working,
-                          FOLDER_DATA_PARTIAL, error, error_size)) {
-        clear_away(target);
-        return false;
-    }
-    if (!in_place(target) && !rename_folder(target)) {
+    if (!in_place(target) && (rename(target->working, target->path) != 0 || !sync_parent(target))) {
         snprintf(error, error_size, "%s: cannot give it its name: %s", target->path,
                  strerror(errno));
-        (void)unlinkat(target->folder.fd, FOLDER_DATA, 0);
+        target_abandon(target);
+        return false;
+    }
+    if (!environment_name(&target->environment, &target->folder, target->path, FOLDER_DATA_PARTIAL,
+                          error, error_size)) {
         clear_away(target);
         return false;
     }

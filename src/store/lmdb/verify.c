@@ -338,31 +338,13 @@ static enum archive_end compare_key(struct verify *verify, uint64_t sequence, co
     return ARCHIVE_DONE;
 }
 
-/* Each key's record names the key; so, as many of the one as of the other: all is told. */
-static enum archive_end count_keys(struct verify *verify)
-{
-    uint64_t records;
-    int result = reader_count(&verify->reader, verify->reader.environment->keys,
-                              &verify->facts.keys);
-    if (result == MDB_SUCCESS)
-        result = reader_count(&verify->reader, verify->reader.environment->expiry, &records);
-    if (result != MDB_SUCCESS)
-        return unreadable(verify, "the keys", result);
-    if (verify->facts.keys != records)
-        return wrong(verify, "keys: there are %llu, and records of %llu",
-                     (unsigned long long)verify->facts.keys, (unsigned long long)records);
-    return ARCHIVE_DONE;
-}
-
-static enum archive_end compare_keys_slice(struct verify *verify, uint64_t *sequence, bool *ret_end)
+static enum archive_end follow_expiry_slice(struct verify *verify, uint64_t *sequence,
+                                            bool *ret_end)
 {
     uint8_t bytes[SEQUENCE_KEY_BYTES];
     MDB_val key = {sizeof bytes, bytes}, value;
     MDB_cursor *cursor;
-    enum archive_end end = count_keys(verify);
-    if (end != ARCHIVE_DONE)
-        return end;
-
+    enum archive_end end = ARCHIVE_DONE;
     int result = mdb_cursor_open(verify->reader.snapshot, verify->reader.environment->expiry,
                                  &cursor);
     if (result != MDB_SUCCESS)
@@ -386,16 +368,96 @@ static enum archive_end compare_keys_slice(struct verify *verify, uint64_t *sequ
     return result == MDB_SUCCESS || *ret_end ? end : unreadable(verify, "the keys", result);
 }
 
+/* Where the walk over the keys is; they are as long as they like. */
+struct last_key {
+    size_t bytes; /* 0: at the beginning */
+    uint8_t at[IDEMPOTENCY_KEY_BYTES_MAX];
+};
+
+static int compare_bytes(const MDB_val *key, const struct last_key *last)
+{
+    size_t shorter = key->mv_size < last->bytes ? key->mv_size : last->bytes;
+    int order = shorter == 0 ? 0 : memcmp(key->mv_data, last->at, shorter);
+    return order != 0 ? order : (key->mv_size > last->bytes) - (key->mv_size < last->bytes);
+}
+
+/* And the other way: a page that hides some of the one table hides none of the other. */
+static enum archive_end compare_back(struct verify *verify, const MDB_val *key,
+                                     const MDB_val *value)
+{
+    struct expiry_record expiry;
+    uint8_t bytes[SEQUENCE_KEY_BYTES];
+    MDB_val expiry_key = {sizeof bytes, bytes}, found;
+    uint64_t sequence;
+    if (key->mv_size <= CLIENT_KEY_BYTES || key->mv_size > IDEMPOTENCY_KEY_BYTES_MAX)
+        return wrong(verify, "a key after that of record %llu is none",
+                     (unsigned long long)verify->task->record);
+    uint32_t client = client_key_decode(key->mv_data);
+    if (!key_record_decode(&sequence, key->mv_data, key->mv_size, value->mv_data, value->mv_size))
+        return wrong(verify, "a key of client %u: its bytes are not those that were written",
+                     client);
+    const unsigned long long number = sequence;
+    atomic_store(&verify->task->record, sequence);
+    sequence_key_encode(bytes, sequence);
+    int result = mdb_get(verify->reader.snapshot, verify->reader.environment->expiry, &expiry_key,
+                         &found);
+    if (result != MDB_SUCCESS && result != MDB_NOTFOUND)
+        return unreadable(verify, "the keys", result);
+    if (result == MDB_NOTFOUND ||
+        !expiry_record_decode(&expiry, sequence, found.mv_data, found.mv_size) ||
+        expiry.key_bytes != key->mv_size ||
+        memcmp(expiry.idempotency_key, key->mv_data, key->mv_size) != 0)
+        return wrong(verify, "key of record %llu (client %u): when it ends is not known", number,
+                     client);
+    verify->facts.keys++;
+    return ARCHIVE_DONE;
+}
+
+/* Keys after *last in this snapshot. */
+static enum archive_end follow_keys_slice(struct verify *verify, struct last_key *last,
+                                          bool *ret_end)
+{
+    MDB_cursor *cursor;
+    MDB_val key = {last->bytes, last->at}, value;
+    enum archive_end end = ARCHIVE_DONE;
+    int result = mdb_cursor_open(verify->reader.snapshot, verify->reader.environment->keys,
+                                 &cursor);
+    if (result != MDB_SUCCESS)
+        return unreadable(verify, "the keys", result);
+    result = last->bytes == 0 ? mdb_cursor_get(cursor, &key, &value, MDB_FIRST)
+                              : mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    for (int i = 0; result == MDB_SUCCESS && end == ARCHIVE_DONE && i < READER_SLICE; i++) {
+        int order = compare_bytes(&key, last);
+        if (order < 0) {
+            end = wrong(verify, "the key after that of record %llu is out of order",
+                        (unsigned long long)verify->task->record);
+            break;
+        }
+        if (order > 0)
+            end = compare_back(verify, &key, &value);
+        if (end == ARCHIVE_DONE) {
+            last->bytes = key.mv_size;
+            memcpy(last->at, key.mv_data, key.mv_size);
+            result = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+        }
+    }
+    mdb_cursor_close(cursor);
+    *ret_end = result == MDB_NOTFOUND;
+    return result == MDB_SUCCESS || *ret_end ? end : unreadable(verify, "the keys", result);
+}
+
 static enum archive_end compare_keys(struct verify *verify)
 {
     enum archive_end end = ARCHIVE_DONE;
     uint64_t sequence = 0;
-    bool at_end = false;
-    while (end == ARCHIVE_DONE && !at_end) {
+    struct last_key last = {.bytes = 0};
+    bool expiry_at_end = false, keys_at_end = false;
+    while (end == ARCHIVE_DONE && !(expiry_at_end && keys_at_end)) {
         int result = reader_look(&verify->reader);
         if (result != MDB_SUCCESS)
             return unreadable(verify, "the ledger", result);
-        end = compare_keys_slice(verify, &sequence, &at_end);
+        end = expiry_at_end ? follow_keys_slice(verify, &last, &keys_at_end)
+                            : follow_expiry_slice(verify, &sequence, &expiry_at_end);
         reader_rest(&verify->reader);
         if (end == ARCHIVE_DONE)
             end = count_step(verify, READER_SLICE);
@@ -425,7 +487,7 @@ static enum archive_end survey(struct verify *verify)
         return wrong(verify, "the journal is empty");
 
     verify->passes = (uint32_t)(accounts / HISTORIES_PER_PASS) + 1;
-    verify->steps_total = (records + accounts) * verify->passes + keys;
+    verify->steps_total = (records + accounts) * verify->passes + 2 * keys;
     verify->bytes_total = environment_used_bytes(environment);
     verify->done_before = atomic_load(&verify->task->done_bytes);
     atomic_store(&verify->task->total_bytes, verify->done_before + verify->bytes_total);

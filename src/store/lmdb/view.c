@@ -38,21 +38,25 @@ static int learn_clients(struct view *view)
     int result = mdb_cursor_open(view->snapshot, view->environment->accounts, &cursor);
     if (result != MDB_SUCCESS)
         return result;
-    memset(view->known, 0, sizeof view->known);
-    view->all_known = true;
+    uint32_t known[VIEW_CLIENTS] = {0};
+    bool all_known = true;
     result = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
-    for (; result == MDB_SUCCESS && view->all_known;
+    for (; result == MDB_SUCCESS && all_known;
          result = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
         if (key.mv_size != CLIENT_KEY_BYTES) {
             result = MDB_CORRUPTED;
             break;
         }
         uint32_t client = client_key_decode(key.mv_data);
-        view->all_known = view->known[client % VIEW_CLIENTS] == 0;
-        view->known[client % VIEW_CLIENTS] = client;
+        all_known = known[client % VIEW_CLIENTS] == 0;
+        known[client % VIEW_CLIENTS] = client;
     }
     mdb_cursor_close(cursor);
-    return result == MDB_NOTFOUND ? MDB_SUCCESS : result;
+    if (result != MDB_SUCCESS && result != MDB_NOTFOUND)
+        return result; /* who was known is known still */
+    memcpy(view->known, known, sizeof known);
+    view->all_known = all_known;
+    return MDB_SUCCESS;
 }
 
 int view_open(struct view *view, const struct environment *environment, struct committed *committed)
