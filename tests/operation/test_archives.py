@@ -6,6 +6,7 @@ import random
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import threading
 import time
@@ -179,6 +180,39 @@ def test_each_flipped_bit_of_a_record_is_found(new_bank):
     assert found > 0
 
 
+def account_separators(data):
+    """Where in LMDB's branch pages a client divides two pages of accounts, and which."""
+    for page in range(0, len(data), 4096):
+        flags, lower = struct.unpack_from("<HH", data, page + 10)
+        if flags != 1:  # P_BRANCH
+            continue
+        nodes = [page + node for node in
+                 struct.unpack_from(f"<{(lower - 16) // 2}H", data, page + 16)][1:]
+        if all(struct.unpack_from("<H", data, node + 6) == (4,) for node in nodes):
+            node = nodes[len(nodes) // 2]
+            yield node + 8, int.from_bytes(data[node + 8:node + 12], "big")
+
+
+def test_an_account_that_cannot_be_looked_up_is_wrong(tmp_path):
+    """A branch page's separator leads the bank past accounts that a walk through all of them meets."""
+    (tmp_path / "clients.csv").write_text("".join(f"{client},0\n" for client in range(1, 3001)))
+    store, data = tmp_path / "store", tmp_path / "store" / "data.mdb"
+    assert crebito("init", "--clients", tmp_path / "clients.csv", "--database",
+                   f"lmdb:{store}").returncode == 0
+    sound = data.read_bytes()
+    lost = 0
+    for at, client in account_separators(sound):
+        damaged = bytearray(sound)
+        damaged[at:at + 4] = (client + 1).to_bytes(4, "big")
+        data.write_bytes(damaged)
+        shown = crebito("client", "show", client, "--database", f"lmdb:{store}")
+        if shown.returncode != 0:
+            lost += 1
+            done = verify(store)
+            assert done.returncode == 1, (client, shown, done)
+    assert lost > 0
+
+
 def test_an_audit_does_not_make_a_store_grow(make_bank):
     """Were one snapshot held for the whole audit, each commit would take some 12 new pages."""
     bank = make_bank(folder="live")
@@ -339,6 +373,27 @@ def test_a_backup_without_room_says_so_and_leaves_nothing(make_bank, tmp_path):
                           env=clean_environment(), preexec_fn=small, timeout=PATIENCE_S)
     assert done.returncode == 1 and "is the disk full?" in done.stderr, done
     assert not (tmp_path / "copy").exists() and not (tmp_path / "copy.partial").exists()
+
+
+def test_a_copy_never_takes_its_source_for_what_an_earlier_one_left(make_bank, tmp_path):
+    """After a power cut a copy may be whole, and still have the name of one that is being made."""
+    bank = make_bank(folder="copy.partial")
+    book_some(bank)
+    bank.stop()
+    data = bank.folder / "data.mdb"
+    data.write_bytes(data.read_bytes()[:5 * 4096])  # It can be neither copied nor done without.
+    for command in (backup(bank.folder, tmp_path / "copy"), restore(bank.folder, tmp_path / "copy")):
+        assert command.returncode != 0, command
+        assert data.exists(), command
+
+
+def test_a_backup_into_the_store_itself_is_refused(make_bank):
+    """With a folder in it, it would be no store any more, and not be served again."""
+    bank = make_bank()
+    done = backup(bank.folder, bank.folder / "backup")
+    bank.stop()
+    assert done.returncode != 0 and not (bank.folder / "backup").exists(), done
+    bank.start()
 
 
 def test_two_backups_at_once_to_one_place_do_not_mix(make_bank, tmp_path):
