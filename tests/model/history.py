@@ -57,6 +57,7 @@ class Search(NamedTuple):
     """A beginning of an order: what it leaves, as calls by number."""
 
     bank: Any
+    keys: frozenset  # bank.keys, in a form that is quick to compare.
     taken: int  # A bit for each call.
     latest: float  # The last moment at which one of them began.
     order: tuple  # The last call taken, and the order before it.
@@ -102,15 +103,17 @@ def take(call, number, search, journal, told):
     if call.answer not in (None, call.question.ask(bank)):
         return None
     new = bank.journal[len(search.bank.journal):]
+    keys = search.keys
     for record in new:
         name = record.client, record.key
         if name in told and bank.keys[name][1] != told[name]:
             return None
+        keys |= {(name, bank.keys.get(name))}
         if journal is not None and journal[record.sequence - 1:record.sequence] != new:
             return None
     if call.answer is None and not new:
         return None
-    return Search(bank, search.taken | 1 << number, max(search.latest, call.began),
+    return Search(bank, keys, search.taken | 1 << number, max(search.latest, call.began),
                   (call, search.order))
 
 
@@ -124,7 +127,7 @@ def explain(calls, bank, journal=None):
     """An order of the calls that explains them, beginning with this bank; those that never
     happened are left out. AssertionError if there is none."""
     calls = sorted(calls, key=lambda call: call.began)
-    begin = Search(bank, 0, -math.inf, ())
+    begin = Search(bank, frozenset(), 0, -math.inf, ())
     told = told_of_keys(calls)
     open_ends, seen, best = [begin], set(), begin
     while open_ends:
@@ -133,7 +136,8 @@ def explain(calls, bank, journal=None):
             return unroll(search.order)
         if search.taken.bit_count() > best.taken.bit_count():
             best = search
-        may = candidates(calls, search)
+        # Where several fit, the one that was answered first is the likeliest.
+        may = sorted(candidates(calls, search), key=lambda number: calls[number].ended)
         nexts = [take(calls[number], number, search, journal, told) for number in may]
         nexts = [after for after in nexts if after is not None]
         too_late = min((calls[number].ended for number in may if calls[number].answer is None),
@@ -141,8 +145,7 @@ def explain(calls, bank, journal=None):
         harmless = [after for after in nexts if after.latest <= too_late and
                     len(after.bank.journal) == len(search.bank.journal)]
         for after in harmless[:1] or nexts[::-1]:
-            state = (after.taken, frozenset(after.bank.accounts.items()),
-                     frozenset((name, answer) for name, (_, answer) in after.bank.keys.items()))
+            state = after.taken, after.keys, frozenset(after.bank.accounts.items())
             if state not in seen:
                 seen.add(state)
                 open_ends.append(after)
