@@ -101,8 +101,10 @@ class LiveBank:
 
     def close(self):
         self.disconnect()
-        self.bank.close()
-        shutil.rmtree(self.root)
+        try:
+            self.bank.close()
+        finally:
+            shutil.rmtree(self.root)
 
     # As its clients.
 

@@ -19,4 +19,4 @@ def test_the_bank_does_what_the_reference_does():
 @pytest.mark.slow
 def test_the_bank_does_what_the_reference_does_for_many_and_long_lives():
     run_state_machine_as_test(Machine, settings=settings(
-        max_examples=400, stateful_step_count=50, **COMMON))
+        max_examples=250, stateful_step_count=40, **COMMON))
