@@ -24,6 +24,8 @@ class PaperBank:
         pass
 
     def ask(self, asked):
+        if self.bank.show(asked.client) is None:
+            return refused(404, "cliente-desconhecido")
         if asked.key is not None and not (asked.key.isascii() and asked.key.isprintable() and
                                           " " not in asked.key and '"' not in asked.key and
                                           1 <= len(asked.key) <= 64):
