@@ -2,11 +2,9 @@
  *
  * task.c - see task.h. What the terminal shows is in progress.c.
  */
-#define _GNU_SOURCE /* SCHED_IDLE */
 #include "ops/task.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +22,11 @@
 enum { TICK_MS = 250, STATUS_FAILED = 1, STATUS_SIGNAL = 128 };
 
 /* ioprio_set(2), for which not every C library has a header. */
-enum { IOPRIO_WHO_SELF = 1, IOPRIO_CLASS_IDLE = 3 << 13 };
+enum { IOPRIO_WHO_SELF = 1, IOPRIO_LAST = (2 << 13) | 7 }; /* best effort, the lowest of it */
+
+/* A tenth of what the bank beside us gets of a busy CPU. Less, as the idle class gives, and we would be
+ * kept waiting in the middle of a snapshot, for which the ledger grows. */
+enum { NICENESS = 10 };
 
 /* What asks for an end. */
 static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
@@ -52,9 +54,8 @@ static void set_signals(const sigset_t *mask)
 /* Where the system refuses one of these, the work is done all the same. */
 static void step_back(void)
 {
-    const struct sched_param none = {0};
-    (void)sched_setscheduler(0, SCHED_IDLE, &none);
-    (void)syscall(SYS_ioprio_set, IOPRIO_WHO_SELF, 0, IOPRIO_CLASS_IDLE);
+    (void)setpriority(PRIO_PROCESS, 0, NICENESS);
+    (void)syscall(SYS_ioprio_set, IOPRIO_WHO_SELF, 0, IOPRIO_LAST);
 }
 
 /* Did what was printed arrive? False with words; the worker's own failure comes before. */

@@ -45,7 +45,7 @@ static inline bool task_stopped(const struct task *task)
 typedef int task_work(struct task *task, void *context);
 
 enum task_manner {
-    TASK_YIELDING, /* beside a bank, which comes first: idle class of the CPU and of the disk */
+    TASK_YIELDING, /* beside a bank, which comes first: niceness 10, the disk last */
     TASK_HURRYING, /* there is no bank before it is done */
 };
 

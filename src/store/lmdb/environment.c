@@ -2,17 +2,19 @@
  *
  * environment.c - see environment.h.
  */
+#define _GNU_SOURCE /* fallocate */
 #include "store/lmdb/environment.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TABLES = 5, READERS_MAX = 64 };
+enum { TABLES = 5, READERS_MAX = 64, LOCK_BYTES = 8192 /* more than LMDB needs for them */ };
 
 static void say(char *error, size_t error_size, const char *path, const char *what, int result)
 {
@@ -139,13 +141,45 @@ void environment_discard(struct environment *environment, const struct folder *f
 
 /* --- opening ------------------------------------------------------------------------------ */
 
-/* LMDB would begin a new environment in it. */
-static bool file_is_empty(const char *path)
+/* LMDB would begin a new environment in an empty file, and wait for a pipe. */
+static enum environment_end judge_file(const char *path, char *error, size_t error_size)
 {
     char name[4096];
     struct stat status;
     snprintf(name, sizeof name, "%s/" FOLDER_DATA, path);
-    return stat(name, &status) == 0 && status.st_size == 0;
+    if (stat(name, &status) != 0)
+        return ENVIRONMENT_OPEN; /* LMDB says what is wrong */
+    if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+        snprintf(error, error_size, "%s: " FOLDER_DATA " is no regular file", path);
+        return ENVIRONMENT_REFUSED;
+    }
+    if (status.st_size > 0)
+        return ENVIRONMENT_OPEN;
+    snprintf(error, error_size, "%s: " FOLDER_DATA " is damaged: it is empty", path);
+    return ENVIRONMENT_DAMAGED;
+}
+
+bool environment_reserve_lock(const char *path)
+{
+    char name[4096];
+    snprintf(name, sizeof name, "%s/" FOLDER_LOCK, path);
+    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+    if (fd < 0)
+        return false;
+    bool reserved = fallocate(fd, 0, 0, LOCK_BYTES) == 0 || errno == EOPNOTSUPP || errno == ENOSYS;
+    int reason = errno;
+    close(fd);
+    errno = reason;
+    return reserved;
+}
+
+/* LMDB prints and aborts when it finds a page that cannot be. Where that is an answer, one line says
+ * it (ops/task.c). */
+static void abort_quietly(MDB_env *env, const char *what)
+{
+    (void)env;
+    (void)what;
+    abort();
 }
 
 /* LMDB maps the file and trusts it: reading past its end would be a SIGBUS. */
@@ -161,11 +195,19 @@ static bool file_is_whole(const struct environment *environment)
 static enum environment_end cannot(const char *what, int result, const char *path, char *error,
                                    size_t error_size)
 {
-    if (result < 0 && result != MDB_READERS_FULL && result != MDB_MAP_RESIZED) {
+    if (result == MDB_READERS_FULL)
+        snprintf(error, error_size, "%s: as many read it as may at once: try again", path);
+    else if (result == EAGAIN)
+        snprintf(
+            error, error_size,
+            "%s: a process of the same number reads it, in another PID namespace: try again, or "
+            "share the namespace",
+            path);
+    else if (result < 0 && result != MDB_MAP_RESIZED && result != MDB_BAD_RSLOT) {
         say(error, error_size, path, FOLDER_DATA " is damaged", result);
         return ENVIRONMENT_DAMAGED;
-    }
-    say(error, error_size, path, what, result);
+    } else
+        say(error, error_size, path, what, result);
     return ENVIRONMENT_REFUSED;
 }
 
@@ -249,9 +291,12 @@ enum environment_end environment_open(struct environment *ret, const char *path,
     struct environment environment = {.env = NULL};
     enum environment_end end;
 
-    if (file_is_empty(path)) {
-        snprintf(error, error_size, "%s: " FOLDER_DATA " is damaged: it is empty", path);
-        return ENVIRONMENT_DAMAGED;
+    end = judge_file(path, error, error_size);
+    if (end != ENVIRONMENT_OPEN)
+        return end;
+    if (!(flags & (MDB_NOLOCK | MDB_RDONLY)) && !environment_reserve_lock(path)) {
+        say(error, error_size, path, "cannot use " FOLDER_LOCK, errno);
+        return ENVIRONMENT_REFUSED;
     }
     int result = mdb_env_create(&environment.env);
     if (result == MDB_SUCCESS)
@@ -260,6 +305,8 @@ enum environment_end environment_open(struct environment *ret, const char *path,
         result = mdb_env_set_maxreaders(environment.env, READERS_MAX);
     if (result == MDB_SUCCESS && map_bytes > 0)
         result = mdb_env_set_mapsize(environment.env, map_bytes);
+    if (result == MDB_SUCCESS && (flags & MDB_RDONLY))
+        result = mdb_env_set_assert(environment.env, abort_quietly);
     if (result == MDB_SUCCESS)
         result = mdb_env_open(environment.env, path, flags | MDB_NOTLS, 0600);
     if (result == MDB_SUCCESS)

@@ -63,6 +63,10 @@ MUST_CHECK bool environment_name(struct environment *environment, const struct f
 void environment_discard(struct environment *environment, const struct folder *folder,
                          const char *file);
 
+/* LMDB maps FOLDER_LOCK and writes to it: with no room behind it that would be a SIGBUS. Makes it if
+ * there is none. False: errno says why it cannot be used. */
+MUST_CHECK bool environment_reserve_lock(const char *path);
+
 /* What a write to a new store has failed with, in words. */
 const char *environment_write_error(int result);
 

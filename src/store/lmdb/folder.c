@@ -162,7 +162,7 @@ void folder_owner(const char *path, char *ret_owner, size_t owner_size)
     char name[4096];
     ret_owner[0] = '\0';
     snprintf(name, sizeof name, "%s/%s", path, FOLDER_OWNER);
-    int lock_fd = open(name, O_RDONLY | O_CLOEXEC);
+    int lock_fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (lock_fd < 0)
         return;
     /* Ask, never take: a look must not get in the way of somebody who is starting. */

@@ -37,30 +37,31 @@ static enum archive_end of_path(enum archive_end end, const char *path, const ch
 static bool may_lock(const char *path)
 {
     char name[4096];
-    snprintf(name, sizeof name, "%s/" FOLDER_LOCK, path);
-    if (access(name, R_OK | W_OK) == 0)
-        return true;
-    return errno == ENOENT && access(path, W_OK) == 0;
+    snprintf(name, sizeof name, "%s/" FOLDER_DATA, path);
+    return access(name, F_OK) != 0 || environment_reserve_lock(path); /* no store: leave no trace */
 }
 
 static enum archive_end open_source(struct environment *ret, const char *path, char *error,
                                     size_t error_size)
 {
     unsigned flags = MDB_RDONLY;
+    int dead;
     if (!may_lock(path)) {
+        int reason = errno;
         char owner[128];
         folder_owner(path, owner, sizeof owner);
         if (owner[0]) {
             snprintf(error, error_size,
-                     "%s: in use by %s, and its " FOLDER_LOCK " is not ours to write to: run this "
-                     "as the same user",
-                     path, owner);
+                     "%s: in use by %s, and its " FOLDER_LOCK " cannot be used: %s", path, owner,
+                     strerror(reason));
             return ARCHIVE_UNREADABLE;
         }
         flags |= MDB_NOLOCK;
     }
     switch (environment_open(ret, path, 0, flags, error, error_size)) {
-    case ENVIRONMENT_OPEN: return ARCHIVE_DONE;
+    case ENVIRONMENT_OPEN:
+        (void)mdb_reader_check(ret->env, &dead); /* an owner at rest does not look for these */
+        return ARCHIVE_DONE;
     case ENVIRONMENT_DAMAGED: return ARCHIVE_WRONG;
     case ENVIRONMENT_REFUSED: break;
     }

@@ -148,14 +148,23 @@ static bool sync_parent(const struct target *target)
  * other. */
 bool target_finish(struct target *target, char *error, size_t error_size)
 {
-    if (!in_place(target) && (rename(target->working, target->path) != 0 || !sync_parent(target))) {
+    int result = mdb_env_sync(target->environment.env, 1); /* so that the rest is a moment */
+    if (result == MDB_SUCCESS && !in_place(target) && rename(target->working, target->path) != 0)
+        result = errno;
+    if (result != MDB_SUCCESS) {
         snprintf(error, error_size, "%s: cannot give it its name: %s", target->path,
-                 strerror(errno));
+                 environment_write_error(result));
         target_abandon(target);
         return false;
     }
     if (!environment_name(&target->environment, &target->folder, target->path, FOLDER_DATA_PARTIAL,
                           error, error_size)) {
+        clear_away(target);
+        return false;
+    }
+    if (!in_place(target) && !sync_parent(target)) {
+        snprintf(error, error_size, "%s: cannot flush its name: %s", target->path, strerror(errno));
+        (void)unlinkat(target->folder.fd, FOLDER_DATA, 0);
         clear_away(target);
         return false;
     }
