@@ -347,8 +347,6 @@ static void a_source_that_is_not_there_is_unreadable(void **state)
                      ARCHIVE_UNREADABLE);
     expect_says("/nowhere/at/all");
     expect_no(to_path);
-    assert_int_equal(archive_copy("mysql:x", to, &task, &facts, error, sizeof error),
-                     ARCHIVE_UNREADABLE);
     assert_int_equal(archive_verify("mysql:x", &task, &facts, error, sizeof error),
                      ARCHIVE_UNREADABLE);
 }

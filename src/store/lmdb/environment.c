@@ -2,7 +2,6 @@
  *
  * environment.c - see environment.h.
  */
-#define _GNU_SOURCE /* fallocate */
 #include "store/lmdb/environment.h"
 
 #include <assert.h>
@@ -166,11 +165,16 @@ bool environment_reserve_lock(const char *path)
     int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
     if (fd < 0)
         return false;
-    bool reserved = fallocate(fd, 0, 0, LOCK_BYTES) == 0 || errno == EOPNOTSUPP || errno == ENOSYS;
-    int reason = errno;
+    static const char zeros[LOCK_BYTES];
+    struct stat status;
+    ssize_t written = 0;
+    bool known = fstat(fd, &status) == 0;
+    if (known && status.st_size == 0) /* what is there has its blocks */
+        written = pwrite(fd, zeros, sizeof zeros, 0);
+    int reason = written < 0 || !known ? errno : ENOSPC;
     close(fd);
     errno = reason;
-    return reserved;
+    return known && (status.st_size > 0 || written == (ssize_t)sizeof zeros);
 }
 
 /* LMDB prints and aborts when it finds a page that cannot be. Where that is an answer, one line says
