@@ -263,7 +263,8 @@ static void give_lock_to_owner(const char *path)
     static const char *const files[] = {FOLDER_LOCK, FOLDER_OWNER};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         snprintf(name, sizeof name, "%s/%s", path, files[i]);
-        (void)lchown(name, data.st_uid, data.st_gid);
+        if (lchown(name, data.st_uid, data.st_gid) != 0)
+            return; /* then it is as it would have been without us */
     }
 }
 
