@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """verify, backup and restore: at rest and beside a bank that serves, whole or not at all."""
 
-import os
 import random
 import re
 import shutil

@@ -121,7 +121,7 @@ void target_clear(const char *path)
 {
     struct target target;
     struct stat status;
-    char ignored[256];
+    char ignored[2 * TARGET_PATH_BYTES];
     if (!choose(&target, path, ignored, sizeof ignored) || stat(target.working, &status) != 0 ||
         !folder_take(&target.folder, target.working, ignored, sizeof ignored))
         return;
