@@ -5,9 +5,7 @@ LiveBank speaks in the terms of reference.py; what is Portuguese, HTTP or JSON e
 """
 
 import contextlib
-import functools
 import json
-import re
 import select
 import shutil
 import tempfile
@@ -169,17 +167,6 @@ class LiveBank:
             return None
 
     # As its operator.
-
-    @staticmethod
-    @functools.lru_cache(maxsize=None)
-    def has_command(name):
-        """Is it built yet? `init --clients` asks for an option."""
-        command, _, option = name.partition(" ")
-        if not re.search(rf"^ +{command}\b", crebito("--help").stdout, re.M):
-            return False
-        if command == "client" and "not yet" in crebito("client", "show", 1).stderr:
-            return False
-        return not option or option in crebito(command, "--help").stdout
 
     def run(self, *arguments, status=0):
         done = crebito(*arguments)

@@ -12,8 +12,7 @@ import functools
 import sys
 
 from hypothesis import strategies as st
-from hypothesis.stateful import (Bundle, RuleBasedStateMachine, initialize, multiple,
-                                 precondition, rule)
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
 
 import reference
 from live import ENDINGS, LiveBank, Request
@@ -53,10 +52,6 @@ wrongs = st.one_of(st.tuples(st.sampled_from(["valor", "tipo", "descricao"]), js
                    st.tuples(st.just("client"), st.integers(1, CLIENT_MAX)))
 
 
-def needs(command):
-    return precondition(lambda self: self.new_bank.has_command(command))
-
-
 class Machine(RuleBasedStateMachine):
     new_bank = LiveBank
 
@@ -69,9 +64,9 @@ class Machine(RuleBasedStateMachine):
         st.integers(1, CLIENT_MAX), st.tuples(st.integers(0, 1000) | st.integers(0, CENTS_MAX),
                                               st.integers(0, 1000)), min_size=1, max_size=3))
     def begin(self, accounts):
-        self.accounts = accounts if self.new_bank.has_command("init --clients") else None
-        world = reference.Bank(None if self.accounts is None else {})
-        for client, (limit, balance) in (self.accounts or {}).items():
+        self.accounts = accounts
+        world = reference.Bank(None if accounts is None else {})
+        for client, (limit, balance) in (accounts or {}).items():
             assert world.open(client, limit, balance)
         self.worlds = Worlds(world)
         return multiple(*sorted(world.accounts)[:2])
@@ -93,14 +88,12 @@ class Machine(RuleBasedStateMachine):
         """Sees all there is to see, after which there is one world."""
         for client in sorted(self.worlds.banks[0].accounts):
             self.look(client)
-        if self.new_bank.has_command("export"):
-            self.export(None)
-            assert len(self.worlds.banks) == 1
+        self.export(None)
+        assert len(self.worlds.banks) == 1
 
     def check_all(self):
         self.settle()
-        if self.new_bank.has_command("verify"):
-            self.bank.verify()
+        self.bank.verify()
 
     def look(self, client):
         self.worlds.saw(self.bank.statement(client), lambda world: world.statement(client))
@@ -188,7 +181,6 @@ class Machine(RuleBasedStateMachine):
     def restart(self, killed):
         self.bank.restart(killed)
 
-    @needs("client")
     @rule(target=clients, client=st.integers(1, 20) | st.integers(1, CLIENT_MAX),
           limit=st.integers(0, 300) | st.integers(0, CENTS_MAX + 1),
           balance=st.integers(-300, 300) | st.integers(-CENTS_MAX, CENTS_MAX + 1))
@@ -197,7 +189,6 @@ class Machine(RuleBasedStateMachine):
                         lambda world: world.open(client, limit, balance))
         return client
 
-    @needs("client")
     @rule(client=clients, limit=limits)
     def set_a_limit(self, client, limit):
         if isinstance(limit, Edge):
@@ -209,8 +200,6 @@ class Machine(RuleBasedStateMachine):
     @rule(client=clients | st.integers(1, CLIENT_MAX),
           how=st.sampled_from(["show", "verify", "export", "export of one client"]))
     def inspect(self, client, how):
-        if not self.new_bank.has_command({"show": "client"}.get(how, how.split()[0])):
-            return
         if how == "show":
             self.worlds.saw(self.bank.show(client), lambda world: world.show(client))
         elif how == "verify":
@@ -222,19 +211,16 @@ class Machine(RuleBasedStateMachine):
         self.worlds.saw(self.bank.export(client), lambda world: [
             record for record in world.journal if client in (None, record.client)])
 
-    @needs("backup")
     @rule(target=backups)
     def back_up(self):
         return self.bank.backup(), self.worlds.copy()
 
-    @needs("restore")
     @rule(backup=backups)
     def restore(self, backup):
         copy, worlds = backup
         self.bank.restore(copy)
         self.worlds = worlds.copy()
 
-    @needs("import")
     @rule(rebuilt=st.booleans())
     def go_on_with_a_copy(self, rebuilt):
         """A backup that is served where it lies, or a store built anew from an export."""

@@ -16,10 +16,6 @@ class PaperBank:
         for client, (limit, balance) in (accounts or {}).items():
             self.bank.open(client, limit, balance)
 
-    @staticmethod
-    def has_command(_name):
-        return True
-
     def close(self):
         pass
 

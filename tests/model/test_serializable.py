@@ -123,8 +123,7 @@ def judge(crowd):
         began = time.monotonic()
         crowd.calls.append(Call(Look(client), began, time.monotonic() + PATIENCE_S,
                                 crowd.live.statement(client)))
-    if crowd.live.has_command("export"):
-        explain(crowd.calls, Bank(), crowd.live.export())
+    explain(crowd.calls, Bank(), crowd.live.export())
     explain_each_account(crowd.calls, Bank())
     return crowd.calls
 
@@ -153,8 +152,7 @@ def run(crowd, clients, count, *others):
 
 
 def limits(count):
-    return lambda crowd: [lambda dice: one_operator(crowd, dice, count)] \
-        if crowd.live.has_command("client") else []
+    return lambda crowd: [lambda dice: one_operator(crowd, dice, count)]
 
 
 def kills(count):
