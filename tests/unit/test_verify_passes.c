@@ -127,6 +127,31 @@ static void a_wrong_record_comes_before_a_wrong_account_of_an_earlier_pass(void 
     assert_non_null(strstr(error, "journal record 800"));
 }
 
+/* As if the others had been opened since the accounts were counted. */
+static void more_accounts_than_were_counted_are_no_fault_of_the_ledgers(void **state)
+{
+    (void)state;
+    MDB_txn *txn = ledger_begin();
+    assert_int_equal(mdb_drop(txn, ledger.environment.accounts, 0), MDB_SUCCESS);
+    assert_int_equal(mdb_txn_commit(txn), MDB_SUCCESS);
+    assert_int_equal(run_verify(), ARCHIVE_UNREADABLE);
+    assert_non_null(strstr(error, "faster than they can be audited"));
+}
+
+static void a_key_of_another_size_is_none(void **state)
+{
+    (void)state;
+    static char key[] = "\xff\xff", long_key[IDEMPOTENCY_KEY_BYTES_MAX + 1];
+    char nothing[] = "nothing";
+    memset(long_key, 1, sizeof long_key);
+    put(ledger.environment.keys, key, 2, nothing, sizeof nothing);
+    assert_int_equal(run_verify(), ARCHIVE_WRONG);
+    assert_non_null(strstr(error, "is none"));
+    put(ledger.environment.keys, long_key, sizeof long_key, nothing, sizeof nothing);
+    assert_int_equal(run_verify(), ARCHIVE_WRONG);
+    assert_non_null(strstr(error, "is none"));
+}
+
 static void a_table_that_is_full_is_told(void **state)
 {
     struct histories histories;
@@ -150,6 +175,8 @@ int main(void)
         LEDGER(all_of_it_is_counted_once),
         LEDGER(the_first_wrong_record_is_named_whichever_pass_finds_it),
         LEDGER(a_wrong_record_comes_before_a_wrong_account_of_an_earlier_pass),
+        LEDGER(more_accounts_than_were_counted_are_no_fault_of_the_ledgers),
+        LEDGER(a_key_of_another_size_is_none),
         cmocka_unit_test(a_table_that_is_full_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
