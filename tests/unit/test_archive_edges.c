@@ -146,12 +146,12 @@ static void a_path_that_is_too_long_is_none(void **state)
 static void a_path_that_ends_in_dots_is_made_by_nobody(void **state)
 {
     (void)state;
-    static const char *const ends[] = {"/.", "/.."};
+    static const char *const ends[] = {"/.: No such file", "/..: No such file"};
     for (size_t i = 0; i < COUNT_OF(ends); i++) {
         char url[FOLDER_BYTES_MAX + 20];
-        snprintf(url, sizeof url, "%s%s", to, ends[i]);
+        snprintf(url, sizeof url, "%s%.*s", to, (int)strcspn(ends[i], ":"), ends[i]);
         assert_int_equal(copy_to(url), ARCHIVE_FAILED);
-        expect_says("No such file");
+        expect_says(ends[i]);
         assert_int_equal(access(to_path, F_OK), -1);
     }
     archive_clear("lmdb:a-name-alone-of-what-is-not-there");
@@ -291,6 +291,7 @@ static void a_journal_with_a_wrong_end_is_wrong(void **state)
     put(ledger.environment.journal, late, 3);
     ledger_close();
     assert_int_equal(read_all(), ARCHIVE_WRONG);
+    expect_says("after record 0:"); /* it is not walked until there */
     assert_int_equal(copy_to(to), ARCHIVE_WRONG);
 }
 
@@ -306,6 +307,7 @@ static void a_journal_of_nothing_is_not_copied(void **state)
     assert_int_equal(mdb_txn_commit(txn), MDB_SUCCESS);
     ledger_close();
     assert_int_equal(copy_to(to), ARCHIVE_WRONG);
+    expect_says("cannot be read after record 0:");
     assert_int_equal(access(to_path, F_OK), -1);
     assert_int_equal(read_all(), ARCHIVE_WRONG);
     expect_says("the journal is empty");
