@@ -18,7 +18,8 @@
 #include "store/lmdb/target.h"
 #include "store/store.h"
 
-enum { ENTRIES = 1100, COMMITS_MAX = 200 }; /* more than one transaction copies */
+/* More than one transaction copies; more than one flush does. */
+enum { ENTRIES = 1100, LARGE = 80000, COMMITS_MAX = 200 };
 
 static char from[FOLDER_BYTES_MAX + 10], to[FOLDER_BYTES_MAX + 10];
 static char to_path[FOLDER_BYTES_MAX];
@@ -29,8 +30,11 @@ static struct archive_facts facts;
 static int setup(void **state)
 {
     int result = ledger_setup(state);
-    for (int i = 0; i < ENTRIES; i++)
-        assert_int_equal(ledger_book(1, ENTRY_CREDIT, 1 + i % 7, NULL), OUTCOME_OK);
+    for (int i = 0; i < ENTRIES; i++) {
+        char key[20];
+        snprintf(key, sizeof key, "key-%d", i);
+        assert_int_equal(ledger_book(1, ENTRY_CREDIT, 1 + i % 7, key), OUTCOME_OK);
+    }
     ledger_close();
     temporary_make(to_path);
     snprintf(from, sizeof from, "lmdb:%s", ledger.path);
@@ -143,7 +147,7 @@ static void a_path_that_is_too_long_is_none(void **state)
     assert_false(target_was_interrupted("/", beside, sizeof beside));
 }
 
-static void a_path_that_ends_in_dots_is_made_by_nobody(void **state)
+static void a_path_that_leads_nowhere_is_made_by_nobody(void **state)
 {
     (void)state;
     static const char *const ends[] = {"/.: No such file", "/..: No such file"};
@@ -154,6 +158,8 @@ static void a_path_that_ends_in_dots_is_made_by_nobody(void **state)
         expect_says(ends[i]);
         assert_int_equal(access(to_path, F_OK), -1);
     }
+    assert_int_equal(copy_to("lmdb:/dev/null/x"), ARCHIVE_FAILED);
+    expect_says("Not a directory");
     archive_clear("lmdb:a-name-alone-of-what-is-not-there");
 }
 
@@ -241,6 +247,38 @@ static void whichever_commit_fails_there_is_no_copy(void **state)
         assert_int_equal(access(to_path, F_OK), -1);
     }
     assert_in_range(working, 3, COMMITS_MAX - 1);
+}
+
+static void a_copy_that_cannot_be_flushed_gets_no_name(void **state)
+{
+    (void)state;
+    fail_one("mdb_env_sync", 0, EIO);
+    assert_int_equal(copy_to(to), ARCHIVE_FAILED);
+    assert_true(fail_none());
+    expect_says("cannot give it its name");
+    assert_int_equal(access(to_path, F_OK), -1);
+}
+
+static void a_large_copy_is_flushed_as_it_grows(void **state)
+{
+    (void)state;
+    static struct op ops[100];
+    ledger_open(LEDGER_MAP);
+    for (int batch = 0; batch < LARGE / (int)COUNT_OF(ops); batch++) {
+        for (size_t i = 0; i < COUNT_OF(ops); i++) {
+            ops[i] = (struct op){.kind = OP_ENTRY, .client = 1};
+            ops[i].entry = (struct entry){.amount_cents = 1, .kind = ENTRY_CREDIT};
+            ops[i].entry.description_bytes = 1;
+            ops[i].entry.description[0] = 'x';
+        }
+        ledger_apply_ops(ops, COUNT_OF(ops));
+    }
+    ledger_close();
+    fail_one("mdb_env_sync", 0, EIO);
+    assert_int_equal(copy_to(to), ARCHIVE_FAILED);
+    assert_true(fail_none());
+    expect_says("cannot write the copy");
+    assert_int_equal(copy_to(to), ARCHIVE_DONE);
 }
 
 /* --- tables that are damaged -------------------------------------------------------------------- */
@@ -362,12 +400,14 @@ int main(void)
         ARCHIVE(who_stops_the_task_gets_no_more_slices),
         ARCHIVE(there_is_no_other_kind_of_store),
         ARCHIVE(a_path_that_is_too_long_is_none),
-        ARCHIVE(a_path_that_ends_in_dots_is_made_by_nobody),
+        ARCHIVE(a_path_that_leads_nowhere_is_made_by_nobody),
         ARCHIVE(a_pipe_is_not_waited_for),
         ARCHIVE(without_a_lock_it_is_read_unless_somebody_owns_it),
         ARCHIVE(the_lock_that_root_makes_is_the_owners),
         ARCHIVE(what_is_not_the_files_fault_is_not_called_damage),
         ARCHIVE(whichever_commit_fails_there_is_no_copy),
+        ARCHIVE(a_copy_that_cannot_be_flushed_gets_no_name),
+        ARCHIVE(a_large_copy_is_flushed_as_it_grows),
         ARCHIVE(a_key_that_ends_with_no_record_is_wrong),
         ARCHIVE(a_wrong_record_is_met_while_a_time_is_looked_for),
         ARCHIVE(a_journal_with_a_wrong_end_is_wrong),
