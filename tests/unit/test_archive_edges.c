@@ -150,16 +150,16 @@ static void a_path_that_is_too_long_is_none(void **state)
 static void a_path_that_leads_nowhere_is_made_by_nobody(void **state)
 {
     (void)state;
-    static const char *const ends[] = {"/.: No such file", "/..: No such file"};
+    static const char *const ends[] = {"/.", "/.."};
     for (size_t i = 0; i < COUNT_OF(ends); i++) {
         char url[FOLDER_BYTES_MAX + 20];
-        snprintf(url, sizeof url, "%s%.*s", to, (int)strcspn(ends[i], ":"), ends[i]);
+        snprintf(url, sizeof url, "%s%s", to, ends[i]);
         assert_int_equal(copy_to(url), ARCHIVE_FAILED);
-        expect_says(ends[i]);
+        expect_says("No such file");
         assert_int_equal(access(to_path, F_OK), -1);
     }
     assert_int_equal(copy_to("lmdb:/dev/null/x"), ARCHIVE_FAILED);
-    expect_says("Not a directory");
+    expect_says("/dev/null/x: Not a directory");
     archive_clear("lmdb:a-name-alone-of-what-is-not-there");
 }
 
