@@ -7,6 +7,8 @@ turns, for how much longer the slowest hundredth of the answers took.
 """
 
 import argparse
+import glob
+import itertools
 import os
 import re
 import selectors
@@ -165,10 +167,12 @@ def busy_p99(port, per_second, seconds, backup, verify, copy):
     enough = threading.Event()
 
     def repeat(tool, end):
-        while time.monotonic() < end:
-            if tool is backup:
-                remove(copy)
+        for number in itertools.count():
+            if tool is backup:  # each to its own folder: to remove them would be work for the disk
+                tool.command[2] = f"{copy}-{number}"
             tool.run()
+            if time.monotonic() >= end:
+                break
 
     def work():
         end = time.monotonic() + seconds
@@ -240,6 +244,9 @@ def main():
                 busy = busy_p99(server.port, options.per_second, SECONDS, tools["backup"],
                                 tools["verify"], copy)
                 rounds.append((quiet, busy, busy / quiet))
+                for folder in glob.glob(f"{copy}*"):
+                    remove(folder)
+                time.sleep(2)
                 print(f"  quiet {quiet:6.2f}   beside a backup and a verify {busy:6.2f}"
                       f"   ratio {busy / quiet:5.2f}", flush=True)
         remove(copy)

@@ -134,7 +134,8 @@ static void a_copy_beside_commits_is_one_moment_of_the_ledger(void **state)
     assert_true(environment_create(&to, &folder, path, FOLDER_DATA_PARTIAL, LEDGER_MAP, 1, error,
                                    sizeof error));
     begin_commits();
-    if (copy_environment(&ledger.environment, &to, &task, error, sizeof error) != ARCHIVE_DONE)
+    if (copy_environment(&ledger.environment, &to, true, &task, error, sizeof error) !=
+        ARCHIVE_DONE)
         FAIL("%s", error);
     commits_at_a_time = 0;
     /* Commits went on to the last look; all that were made before it are in the copy. */

@@ -5,16 +5,22 @@
 #include "store/lmdb/copy.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "store/lmdb/reader.h"
 
-/* A disk that is given much at once makes the bank beside us wait for its own flushes. */
-#define FLUSH_BYTES (UINT64_C(4) << 20)
+/* A disk that is given much at once makes the bank beside us wait for its own flushes: so little at
+ * a time, and then a rest of some times what that took. */
+#define FLUSH_BYTES        (UINT64_C(16) << 20)
+#define BESIDE_FLUSH_BYTES (UINT64_C(256) << 10)
+
+enum { REST_TIMES = 3 };
 
 struct copy {
     struct reader reader;
     const struct environment *to;
     MDB_txn *txn; /* of `to` */
+    bool beside_a_bank;
     struct task *task;
     char *error;
     size_t error_size;
@@ -53,10 +59,21 @@ static int finish_txn(struct copy *copy)
 static int flush_now_and_then(struct copy *copy)
 {
     uint64_t used = environment_used_bytes(copy->to);
-    if (used - copy->used_bytes < FLUSH_BYTES)
+    if (used - copy->used_bytes < (copy->beside_a_bank ? BESIDE_FLUSH_BYTES : FLUSH_BYTES))
         return MDB_SUCCESS;
     copy->used_bytes = used;
-    return mdb_env_sync(copy->to->env, 1);
+    struct timespec before, after;
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    int result = mdb_env_sync(copy->to->env, 1);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    if (copy->beside_a_bank) {
+        int64_t took_ns = (int64_t)(after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec -
+                          before.tv_nsec;
+        int64_t rest_ns = REST_TIMES * took_ns;
+        const struct timespec rest = {(time_t)(rest_ns / 1000000000), (long)(rest_ns % 1000000000)};
+        (void)nanosleep(&rest, NULL);
+    }
+    return result;
 }
 
 static enum archive_end append(struct copy *copy, MDB_dbi table, MDB_val *key, MDB_val *value)
@@ -192,10 +209,12 @@ static enum archive_end run(struct copy *copy)
 }
 
 enum archive_end copy_environment(const struct environment *from, const struct environment *to,
-                                  struct task *task, char *error, size_t error_size)
+                                  bool beside_a_bank, struct task *task, char *error,
+                                  size_t error_size)
 {
     struct copy copy = {
         .to = to,
+        .beside_a_bank = beside_a_bank,
         .task = task,
         .error = error,
         .error_size = error_size,

@@ -14,15 +14,16 @@
 #ifndef CREBITO_STORE_LMDB_COPY_H
 #define CREBITO_STORE_LMDB_COPY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "must_check.h"
 #include "store/archive.h"
 #include "store/lmdb/environment.h"
 
-/* Adds its work to the task's total. */
+/* Adds its work to the task's total. `beside_a_bank`: leaves the disk to it for most of the time. */
 MUST_CHECK enum archive_end copy_environment(const struct environment *from,
-                                             const struct environment *to, struct task *task,
-                                             char *error, size_t error_size);
+                                             const struct environment *to, bool beside_a_bank,
+                                             struct task *task, char *error, size_t error_size);
 
 #endif

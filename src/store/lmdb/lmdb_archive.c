@@ -113,10 +113,12 @@ static enum archive_end copy_to(const struct environment *from, const char *from
                                 struct archive_facts *ret_facts, char *error, size_t error_size)
 {
     struct target target;
-    char reason[REASON_BYTES];
+    char reason[REASON_BYTES], owner[128];
     if (!target_begin(&target, to_path, from->map_bytes, from->created_us, error, error_size))
         return ARCHIVE_FAILED;
-    enum archive_end end = copy_environment(from, &target.environment, task, reason, sizeof reason);
+    folder_owner(from_path, owner, sizeof owner);
+    enum archive_end end = copy_environment(from, &target.environment, owner[0] != '\0', task,
+                                            reason, sizeof reason);
     if (end == ARCHIVE_DONE) {
         /* What was copied faithfully may have been wrong before. */
         end = verify_environment(&target.environment, task, ret_facts, reason, sizeof reason);
