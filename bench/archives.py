@@ -240,6 +240,7 @@ def main():
         with harness.serving(bank, store) as server:
             quiet_p99(server.port, options.per_second, 3)  # to warm up
             for _ in range(options.rounds):
+                os.sync()  # what the import and the last round left to be written
                 quiet = quiet_p99(server.port, options.per_second, SECONDS)
                 busy = busy_p99(server.port, options.per_second, SECONDS, tools["backup"],
                                 tools["verify"], copy)
