@@ -1,0 +1,31 @@
+-- SPDX-License-Identifier: MIT
+--
+-- 50-profile.sql - how much a crash may cost.
+--
+-- durable (what new tables are): nothing that was acknowledged. contest: everything, for a benchmark as
+-- the challenge ran it: tables without a write-ahead log, which a crash of the server empties.
+--
+-- Which one is said by the setting crebito.profile (`crebito init --profile`, or `postgres -c
+-- crebito.profile=contest` where /docker-entrypoint-initdb.d is run); where it is not set, tables stay
+-- what they are. The rest of contest is the server's: fsync, full_page_writes and
+-- synchronous_commit off.
+
+DO $$
+DECLARE
+    perfil text := coalesce(current_setting('crebito.profile', true), '');
+BEGIN
+    IF perfil = 'contest' THEN
+        RAISE WARNING 'profile contest: a crash of the server empties the bank. For benchmarks, never for money';
+        ALTER TABLE "Clientes" SET UNLOGGED;
+        ALTER TABLE "Transacoes" SET UNLOGGED;
+        ALTER TABLE "Transacoes" SET (fillfactor = 90);
+        ALTER TABLE "Chaves" SET UNLOGGED;
+    ELSIF perfil = 'durable' THEN
+        ALTER TABLE "Clientes" SET LOGGED;
+        ALTER TABLE "Transacoes" SET LOGGED;
+        ALTER TABLE "Transacoes" RESET (fillfactor);
+        ALTER TABLE "Chaves" SET LOGGED;
+    ELSIF perfil <> '' THEN
+        RAISE EXCEPTION 'crebito.profile is durable or contest, not %', perfil;
+    END IF;
+END $$;
