@@ -5,27 +5,25 @@
 #include "commands.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "store/store.h"
 
-static void nobody_waits(void *context)
+static enum store_profile profile_of(const struct options *options)
 {
-    (void)context;
+    if (!options->profile)
+        return PROFILE_AS_IT_IS;
+    return strcmp(options->profile, "contest") == 0 ? PROFILE_CONTEST : PROFILE_DURABLE;
 }
 
 static bool create(const struct options *options, char *error, size_t error_size)
 {
-    struct store *store;
     const struct store_options store_options = {
         .durable = true,
         .map_bytes = options->map_bytes,
-        .pending_max = 1,
-        .wake = nobody_waits,
+        .profile = profile_of(options),
     };
-    if (!store_open(&store, options->database, &store_options, error, error_size))
-        return false;
-    store_close(store);
-    return true;
+    return store_init(options->database, &store_options, error, error_size);
 }
 
 int command_init(const struct options *options)
@@ -36,12 +34,11 @@ int command_init(const struct options *options)
         fprintf(stderr, "crebito: %s: %s\n", options->database_source, error);
         return EXIT_USAGE;
     }
-    /* Look first: a store that is being served is a store. */
     bool was_there = store_inspect(&facts, options->database, error, sizeof error);
     if (!was_there && options->clients_file)
         return command_init_clients(options);
-    if (!was_there && (!create(options, error, sizeof error) ||
-                       !store_inspect(&facts, options->database, error, sizeof error))) {
+    if (!create(options, error, sizeof error) ||
+        !store_inspect(&facts, options->database, error, sizeof error)) {
         fprintf(stderr, "crebito: %s\n", error);
         return EXIT_FAILED;
     }

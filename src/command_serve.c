@@ -88,6 +88,9 @@ int command_serve(const struct options *options)
         .map_bytes = options->map_bytes,
         .pending_max = options->pending_max,
         .key_retention_us = options->key_retention_us,
+        .connections = options->connections,
+        .connect_timeout_s = options->connect_timeout_s,
+        .statement_timeout_s = options->statement_timeout_s,
         .wake = server_wake,
         .wake_context = server,
     };

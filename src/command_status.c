@@ -34,6 +34,10 @@ static void print_text(const struct options *options, const struct health *healt
     printf("accounts  %llu\n", (unsigned long long)facts->accounts);
     printf("records   %llu\n", (unsigned long long)facts->records);
     printf("keys      %llu\n", (unsigned long long)facts->keys);
+    if (facts->capacity_bytes == 0) {
+        printf("space     %.2f MiB used\n", mib(facts->used_bytes));
+        return;
+    }
     printf("space     %.2f MiB used of %.0f MiB (%.2f %%)\n", mib(facts->used_bytes),
            mib(facts->capacity_bytes),
            100 * (double)facts->used_bytes / (double)facts->capacity_bytes);
@@ -63,6 +67,7 @@ static json_t *number(uint64_t number)
 static bool print_json(const struct options *options, const struct health *health,
                        const struct store_facts *facts)
 {
+    bool bounded = facts->capacity_bytes != 0;
     const struct {
         const char *part, *name;
         json_t *value;
@@ -77,8 +82,8 @@ static bool print_json(const struct options *options, const struct health *healt
         {"store", "records", number(facts->records)},
         {"store", "keys", number(facts->keys)},
         {"store", "used_bytes", number(facts->used_bytes)},
-        {"store", "capacity_bytes", number(facts->capacity_bytes)},
-        {"store", "free_bytes", number(facts->free_bytes)},
+        {"store", "capacity_bytes", bounded ? number(facts->capacity_bytes) : json_null()},
+        {"store", "free_bytes", bounded ? number(facts->free_bytes) : json_null()},
     };
     json_t *all = json_pack("{s:{}, s:{}}", "server", "store");
     bool whole = all != NULL;

@@ -17,6 +17,8 @@
 #define CENTS_MOST  UINT64_C(9007199254740991)
 #define CLIENT_MOST UINT64_C(2147483647)
 
+#define CONNECTIONS_MOST 64
+
 #define DIGITS "0123456789"
 
 /* --- setters -------------------------------------------------------------------------------- */
@@ -114,6 +116,27 @@ static bool set_key_retention(struct options *options, const char *value)
     bool valid = whole_number(value, 24, 87840, &hours);
     options->key_retention_us = (int64_t)hours * 3600 * 1000000;
     return valid;
+}
+
+static bool set_connections(struct options *options, const char *value)
+{
+    return set_number(&options->connections, value, CONNECTIONS_MOST);
+}
+
+static bool set_connect_timeout(struct options *options, const char *value)
+{
+    return set_number(&options->connect_timeout_s, value, 60);
+}
+
+static bool set_statement_timeout(struct options *options, const char *value)
+{
+    return set_number(&options->statement_timeout_s, value, 9);
+}
+
+static bool set_profile(struct options *options, const char *value)
+{
+    options->profile = value;
+    return strcmp(value, "durable") == 0 || strcmp(value, "contest") == 0;
 }
 
 static bool set_clients(struct options *options, const char *value)
@@ -225,7 +248,7 @@ const struct option_row option_rows[OPTION_ROWS] = {
         .fallback = "lmdb:./data",
         .commands = EVERY_COMMAND,
         .set = set_database,
-        .rule = "lmdb:FOLDER",
+        .rule = "lmdb:FOLDER or postgres://USER@HOST:PORT/NAME",
         .help = "Which store.",
     },
     {
@@ -236,7 +259,40 @@ const struct option_row option_rows[OPTION_ROWS] = {
         .commands = COMMAND_SERVE | NEW_STORE,
         .set = set_map_size,
         .rule = "1MiB to 16TiB, in MiB, GiB or TiB",
-        .help = "The largest the ledger may become. Costs address space only.",
+        .help = "LMDB: the largest the ledger may become. Costs address space only.",
+    },
+    {
+        .flag = "--connections",
+        .environment = "CREBITO_CONNECTIONS",
+        .value = "N",
+        .fallback = "10",
+        .commands = COMMAND_SERVE,
+        .set = set_connections,
+        .rule = "1 to 64",
+        .help =
+            "PostgreSQL: connections at most. One reads, each of the others books for its share "
+            "of the clients; they are opened when they are needed.",
+    },
+    {
+        .flag = "--connect-timeout",
+        .environment = "CREBITO_CONNECT_TIMEOUT",
+        .value = "SECONDS",
+        .fallback = "5",
+        .commands = COMMAND_SERVE,
+        .set = set_connect_timeout,
+        .rule = "1 to 60",
+        .help = "PostgreSQL: how long to wait for a connection, and at the start for the server.",
+    },
+    {
+        .flag = "--statement-timeout",
+        .environment = "CREBITO_STATEMENT_TIMEOUT",
+        .value = "SECONDS",
+        .fallback = "4",
+        .commands = COMMAND_SERVE,
+        .set = set_statement_timeout,
+        .rule = "1 to 9",
+        .help = "PostgreSQL: how long a call may take, locks that others hold included; then it is "
+                "rolled back, and a 503.",
     },
     {
         .flag = "--socket-mode",
@@ -288,6 +344,18 @@ const struct option_row option_rows[OPTION_ROWS] = {
         .rule = "full or none",
         .help =
             "none answers before the disk has the transaction: for benchmarks, never for money.",
+    },
+    {
+        .flag = "--profile",
+        .environment = "CREBITO_PROFILE",
+        .value = "PROFILE",
+        .without = "durable if the store is new, or else as it is",
+        .commands = COMMAND_INIT,
+        .set = set_profile,
+        .rule = "durable or contest",
+        .help =
+            "PostgreSQL: contest makes the tables UNLOGGED, so that a crash of the server empties "
+            "them: for benchmarks, never for money.",
     },
     {
         .flag = "--clients",

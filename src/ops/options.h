@@ -50,7 +50,10 @@ struct options {
     uint32_t connections_max;
     uint32_t pending_max;
     int64_t key_retention_us; /* at least 24 h */
+    uint32_t connections;     /* PostgreSQL's */
+    uint32_t connect_timeout_s, statement_timeout_s;
 
+    const char *profile;      /* "durable" or "contest"; NULL: as the store is */
     const char *argument;     /* DEST, SOURCE, FILE; NULL: standard input */
     const char *clients_file; /* NULL: the clients that a new store has anyway */
     uint32_t client;          /* ID, --client; 0: every client */

@@ -1,72 +1,85 @@
 /* SPDX-License-Identifier: MIT
  *
  * archive.c - see archive.h.
- *
- * There is one kind of store so far; where there are more, the URL tells them apart here.
  */
 #include "store/archive.h"
 
-#include "store/lmdb/lmdb_archive.h"
-#include "store/lmdb/target.h"
-#include "store/url.h"
+#include <stdio.h>
+
+#include "store/kind.h"
 
 enum archive_end archive_verify(const char *url, struct task *task, struct archive_facts *ret_facts,
                                 char *error, size_t error_size)
 {
-    if (!url_known(url, error, error_size))
+    const char *place;
+    const struct store_kind *kind = store_kind_of(url, &place, error, error_size);
+    if (!kind)
         return ARCHIVE_UNREADABLE;
-    return lmdb_archive_verify(url_lmdb_path(url), task, ret_facts, error, error_size);
+    return kind->verify(place, task, ret_facts, error, error_size);
 }
 
 enum archive_end archive_copy(const char *from_url, const char *to_url, struct task *task,
                               struct archive_facts *ret_facts, char *error, size_t error_size)
 {
-    if (!url_known(from_url, error, error_size) || !url_known(to_url, error, error_size))
+    const char *from, *to;
+    const struct store_kind *from_kind = store_kind_of(from_url, &from, error, error_size);
+    if (!from_kind)
         return ARCHIVE_UNREADABLE;
-    return lmdb_archive_copy(url_lmdb_path(from_url), url_lmdb_path(to_url), task, ret_facts, error,
-                             error_size);
+    const struct store_kind *to_kind = store_kind_of(to_url, &to, error, error_size);
+    if (!to_kind)
+        return ARCHIVE_UNREADABLE;
+    if (!from_kind->copy || !to_kind->copy) {
+        snprintf(error, error_size, "%s", from_kind->copy ? to_kind->no_copy : from_kind->no_copy);
+        return ARCHIVE_UNREADABLE;
+    }
+    return from_kind->copy(from, to, task, ret_facts, error, error_size);
 }
 
 void archive_clear(const char *url)
 {
     char ignored[256];
-    if (url_known(url, ignored, sizeof ignored))
-        target_clear(url_lmdb_path(url));
+    const char *place;
+    const struct store_kind *kind = store_kind_of(url, &place, ignored, sizeof ignored);
+    if (kind && kind->clear)
+        kind->clear(place);
 }
 
 enum archive_end archive_read(const char *url, const struct archive_range *range,
                               const struct archive_sink *sink, struct task *task, char *error,
                               size_t error_size)
 {
-    if (!url_known(url, error, error_size))
+    const char *place;
+    const struct store_kind *kind = store_kind_of(url, &place, error, error_size);
+    if (!kind)
         return ARCHIVE_UNREADABLE;
-    return lmdb_archive_read(url_lmdb_path(url), range, sink, task, error, error_size);
+    return kind->read(place, range, sink, task, error, error_size);
 }
 
 enum archive_end archive_build_begin(struct archive_build **ret_build, const char *url,
                                      uint64_t map_bytes, int64_t created_us, char *error,
                                      size_t error_size)
 {
-    if (!url_known(url, error, error_size))
+    const char *place;
+    const struct store_kind *kind = store_kind_of(url, &place, error, error_size);
+    if (!kind)
         return ARCHIVE_FAILED;
-    return lmdb_build_begin(ret_build, url_lmdb_path(url), map_bytes, created_us, error,
-                            error_size);
+    return kind->build_begin(ret_build, place, map_bytes, created_us, error, error_size);
 }
 
 enum archive_end archive_build_add(struct archive_build *build, const struct archive_record *record,
                                    char *error, size_t error_size)
 {
-    return lmdb_build_add(build, record, error, error_size);
+    return build->kind->build_add(build, record, error, error_size);
 }
 
 enum archive_end archive_build_finish(struct archive_build *build, struct task *task,
                                       struct archive_facts *ret_facts, char *error,
                                       size_t error_size)
 {
-    return lmdb_build_finish(build, task, ret_facts, error, error_size);
+    return build->kind->build_finish(build, task, ret_facts, error, error_size);
 }
 
 void archive_build_abandon(struct archive_build *build)
 {
-    lmdb_build_abandon(build);
+    build->kind->build_abandon(build);
 }

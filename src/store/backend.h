@@ -6,8 +6,9 @@
  * Invariant  commit() answers every op of its batch, and answers OUTCOME_OK only for what is
  *            durable when it returns.
  * Ownership  A backend is made by its own open function and freed by close().
- * Threads    answer_now() runs on the submitter's thread, commit() on the committer's, at the same
- *            time; what admit() starts is the backend's own. close() runs when all are done.
+ * Threads    lane_of() and answer_now() run on the submitter's thread, commit() on the committer's of
+ *            that lane, all at the same time; what admit() starts is the backend's own. close() runs
+ *            when all are done.
  * Errors     Outcomes; a backend logs when its ability to serve changes.
  * Not here   Queues, threads, requests.
  */
@@ -22,17 +23,22 @@
 
 struct backend {
     const struct backend_calls *calls;
+    uint32_t lanes; /* how many commits it can make at the same time, 1 .. LANES_MAX */
 };
 
 struct backend_calls {
     /* True if the op could be answered without a commit, and now is. */
     bool (*answer_now)(struct backend *backend, struct op *op);
 
+    /* In which lane the op must wait: ops that depend on each other's order share one. NULL: there is
+     * one lane. */
+    uint32_t (*lane_of)(const struct backend *backend, const struct op *op);
+
     /* Apply the ops in order, make them durable, set every outcome. */
-    void (*commit)(struct backend *backend, struct op **batch, uint32_t count);
+    void (*commit)(struct backend *backend, uint32_t lane, struct op **batch, uint32_t count);
 
     /* Take ops of other processes too, through a port of the backend's own. Where that cannot be,
-     * it is logged, and the store serves without. */
+     * it is logged, and the store serves without. NULL, both: other processes need nobody. */
     void (*admit)(struct backend *backend, struct queue *queue);
 
     /* No more of them, and those that were asked are answered. */

@@ -12,8 +12,9 @@ static void *committer_main(void *argument)
     struct op *batch[BATCH_OPS_MAX];
     uint32_t count;
 
-    while ((count = queue_take_batch(committer->queue, batch, BATCH_OPS_MAX)) > 0) {
-        committer->backend->calls->commit(committer->backend, batch, count);
+    while ((count = queue_take_batch(committer->queue, committer->lane, batch, BATCH_OPS_MAX)) >
+           0) {
+        committer->backend->calls->commit(committer->backend, committer->lane, batch, count);
         /* Commit, then wake: a 200 must never outlive a crash that undoes it. */
         queue_answer(committer->queue, batch, count);
     }

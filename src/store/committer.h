@@ -4,7 +4,8 @@
  *
  * Purpose    Group commit: take whatever ops are waiting, commit them as one batch, answer them.
  *            While a batch is being flushed the next one gathers, so batches grow with the load.
- * Invariant  One batch at a time, in the order of submission; answered only after commit().
+ * Invariant  One batch at a time of its lane, in the order of submission; answered only after
+ *            commit().
  * Ownership  Borrows the queue and the backend until committer_stop() returns.
  * Threads    It is one.
  * Errors     A thread that cannot be started is a false from committer_start().
@@ -24,6 +25,7 @@ struct committer {
     pthread_t thread;
     struct queue *queue;
     struct backend *backend;
+    uint32_t lane;
 };
 
 /* The caller has filled in all but `thread`. */

@@ -55,6 +55,7 @@ struct op {
 
     /* Bookkeeping. */
     enum op_state state;
+    uint32_t lane; /* of the queue's, whose ops keep their order; the submitter's to choose */
     struct op *next;
     struct port *port; /* the queue's: where the answer goes */
     void *context;     /* the submitter's; the store does not look at it */

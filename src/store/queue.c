@@ -52,20 +52,28 @@ static bool list_sane(const struct op_list *list)
 
 bool queue_sane(const struct queue *queue)
 {
-    return list_sane(&queue->waiting);
+    for (uint32_t i = 0; i < queue->lane_count; i++)
+        if (!list_sane(&queue->lanes[i].waiting))
+            return false;
+    return queue->lane_count >= 1 && queue->lane_count <= LANES_MAX;
 }
 
-void queue_init(struct queue *queue)
+void queue_init(struct queue *queue, uint32_t lane_count)
 {
     memset(queue, 0, sizeof *queue);
+    queue->lane_count = lane_count;
     pthread_mutex_init(&queue->mutex, NULL);
-    pthread_cond_init(&queue->not_empty, NULL);
+    for (uint32_t i = 0; i < lane_count; i++)
+        pthread_cond_init(&queue->lanes[i].not_empty, NULL);
+    assert(queue_sane(queue));
 }
 
 void queue_free(struct queue *queue)
 {
-    assert(queue->waiting.count == 0);
-    pthread_cond_destroy(&queue->not_empty);
+    for (uint32_t i = 0; i < queue->lane_count; i++) {
+        assert(queue->lanes[i].waiting.count == 0);
+        pthread_cond_destroy(&queue->lanes[i].not_empty);
+    }
     pthread_mutex_destroy(&queue->mutex);
 }
 
@@ -74,17 +82,21 @@ void queue_close(struct queue *queue)
     pthread_mutex_lock(&queue->mutex);
     queue->closed = true;
     pthread_mutex_unlock(&queue->mutex);
-    pthread_cond_signal(&queue->not_empty);
+    for (uint32_t i = 0; i < queue->lane_count; i++)
+        pthread_cond_signal(&queue->lanes[i].not_empty);
 }
 
-uint32_t queue_take_batch(struct queue *queue, struct op **batch, uint32_t batch_max)
+uint32_t queue_take_batch(struct queue *queue, uint32_t lane_number, struct op **batch,
+                          uint32_t batch_max)
 {
+    struct lane *lane = &queue->lanes[lane_number];
     uint32_t count = 0;
+    assert(lane_number < queue->lane_count);
     pthread_mutex_lock(&queue->mutex);
-    while (!queue->waiting.head && !queue->closed)
-        pthread_cond_wait(&queue->not_empty, &queue->mutex);
-    while (queue->waiting.head && count < batch_max) {
-        struct op *op = list_take_first(&queue->waiting);
+    while (!lane->waiting.head && !queue->closed)
+        pthread_cond_wait(&lane->not_empty, &queue->mutex);
+    while (lane->waiting.head && count < batch_max) {
+        struct op *op = list_take_first(&lane->waiting);
         assert(op->state == OP_QUEUED);
         op->state = OP_COMMITTING;
         batch[count++] = op;
@@ -96,23 +108,21 @@ uint32_t queue_take_batch(struct queue *queue, struct op **batch, uint32_t batch
 
 void queue_answer(struct queue *queue, struct op **batch, uint32_t count)
 {
-    struct port *to_wake = NULL;
+    struct port *to_wake[BATCH_OPS_MAX];
+    uint32_t to_wake_count = 0;
+    assert(count <= BATCH_OPS_MAX);
     pthread_mutex_lock(&queue->mutex);
     for (uint32_t i = 0; i < count; i++) {
         struct port *port = batch[i]->port;
         assert(batch[i]->state == OP_COMMITTING);
         batch[i]->state = OP_ANSWERED;
-        if (!port->answered.head) { /* else it has been told, and has not looked yet */
-            port->next_to_wake = to_wake;
-            to_wake = port;
-        }
+        if (!port->answered.head) /* else it has been told, and has not looked yet */
+            to_wake[to_wake_count++] = port;
         list_append(&port->answered, batch[i]);
     }
     pthread_mutex_unlock(&queue->mutex);
-    for (struct port *next; to_wake; to_wake = next) {
-        next = to_wake->next_to_wake;
-        to_wake->wake(to_wake->wake_context);
-    }
+    for (uint32_t i = 0; i < to_wake_count; i++)
+        to_wake[i]->wake(to_wake[i]->wake_context);
 }
 
 /* --- a submitter's side --------------------------------------------------------------------- */
@@ -143,7 +153,7 @@ void port_free(struct port *port)
 
 bool port_submit(struct port *port, struct op *op)
 {
-    assert(op->state == OP_IDLE);
+    assert(op->state == OP_IDLE && op->lane < port->queue->lane_count);
     if (port->pending == port->pending_max)
         return false;
     port->pending++;
@@ -153,6 +163,22 @@ bool port_submit(struct port *port, struct op *op)
     return true;
 }
 
+/* Each to the end of its lane; returns a bit for each lane that got any. */
+static uint64_t sort_into_lanes(struct queue *queue, struct op_list *staged)
+{
+    uint64_t filled = 0;
+    if (queue->lane_count == 1) {
+        list_move_all(&queue->lanes[0].waiting, staged);
+        return 1;
+    }
+    while (staged->head) {
+        struct op *op = list_take_first(staged);
+        list_append(&queue->lanes[op->lane].waiting, op);
+        filled |= UINT64_C(1) << op->lane;
+    }
+    return filled;
+}
+
 void port_hand_over(struct port *port)
 {
     struct queue *queue = port->queue;
@@ -160,10 +186,12 @@ void port_hand_over(struct port *port)
         return;
     pthread_mutex_lock(&queue->mutex);
     assert(!queue->closed);
-    list_move_all(&queue->waiting, &port->staged);
+    uint64_t filled = sort_into_lanes(queue, &port->staged);
     assert(queue_sane(queue) && port_sane(port));
     pthread_mutex_unlock(&queue->mutex);
-    pthread_cond_signal(&queue->not_empty);
+    for (uint32_t i = 0; filled; i++, filled >>= 1)
+        if (filled & 1)
+            pthread_cond_signal(&queue->lanes[i].not_empty);
 }
 
 struct op *port_take_answered(struct port *port)

@@ -2,8 +2,8 @@
  *
  * store.c - see store.h.
  *
- * A store is a backend, a queue in front of it with a port for our submitter, and the committer
- * between the two.
+ * A store is a backend, a queue in front of it with a port for our submitter, and a committer for each
+ * lane between the two.
  */
 #include "store/store.h"
 
@@ -14,27 +14,52 @@
 #include <time.h>
 
 #include "store/committer.h"
-#include "store/lmdb/lmdb_store.h"
-#include "store/lmdb/owner_ask.h"
+#include "store/kind.h"
 #include "store/queue.h"
-#include "store/url.h"
 
 struct store {
     struct backend *backend;
     struct queue queue;
     struct port port;
-    struct committer committer;
+    struct committer committers[LANES_MAX]; /* one for each lane */
+    uint32_t committers_started;
 };
 
 bool store_url_known(const char *url, char *error, size_t error_size)
 {
-    return url_known(url, error, error_size);
+    const char *place;
+    return store_kind_of(url, &place, error, error_size) != NULL;
+}
+
+static bool start_committers(struct store *store)
+{
+    for (uint32_t lane = 0; lane < store->backend->lanes; lane++) {
+        store->committers[lane] = (struct committer){
+            .queue = &store->queue,
+            .backend = store->backend,
+            .lane = lane,
+        };
+        if (!committer_start(&store->committers[lane]))
+            return false;
+        store->committers_started++;
+    }
+    return true;
+}
+
+/* The queue is closed first, so that they end. */
+static void stop_committers(struct store *store)
+{
+    queue_close(&store->queue);
+    while (store->committers_started > 0)
+        committer_stop(&store->committers[--store->committers_started]);
 }
 
 bool store_open(struct store **ret_store, const char *url, const struct store_options *options,
                 char *error, size_t error_size)
 {
-    if (!url_known(url, error, error_size))
+    const char *place;
+    const struct store_kind *kind = store_kind_of(url, &place, error, error_size);
+    if (!kind)
         return false;
 
     struct store *store = calloc(1, sizeof *store);
@@ -42,23 +67,24 @@ bool store_open(struct store **ret_store, const char *url, const struct store_op
         snprintf(error, error_size, "out of memory");
         return false;
     }
-    store->backend = lmdb_store_open(url_lmdb_path(url), options, error, error_size);
+    store->backend = kind->open(place, options, error, error_size);
     if (!store->backend)
         goto free_store;
 
-    queue_init(&store->queue);
+    queue_init(&store->queue, store->backend->lanes);
     port_init(&store->port, &store->queue, options->pending_max, options->wake,
               options->wake_context);
-    store->committer = (struct committer){.queue = &store->queue, .backend = store->backend};
-    if (!committer_start(&store->committer)) {
+    if (!start_committers(store)) {
         snprintf(error, error_size, "cannot start the committer thread");
         goto close_backend;
     }
-    store->backend->calls->admit(store->backend, &store->queue);
+    if (store->backend->calls->admit)
+        store->backend->calls->admit(store->backend, &store->queue);
     *ret_store = store;
     return true;
 
 close_backend:
+    stop_committers(store);
     port_free(&store->port);
     queue_free(&store->queue);
     store->backend->calls->close(store->backend);
@@ -69,10 +95,10 @@ free_store:
 
 void store_close(struct store *store)
 {
-    store->backend->calls->dismiss(store->backend);
+    if (store->backend->calls->dismiss)
+        store->backend->calls->dismiss(store->backend);
     port_hand_over(&store->port);
-    queue_close(&store->queue);
-    committer_stop(&store->committer);
+    stop_committers(store);
     (void)port_take_answered(&store->port); /* nobody is left to care */
     port_free(&store->port);
     queue_free(&store->queue);
@@ -82,8 +108,10 @@ void store_close(struct store *store)
 
 bool store_submit(struct store *store, struct op *op)
 {
-    if (store->backend->calls->answer_now(store->backend, op))
+    const struct backend *backend = store->backend;
+    if (backend->calls->answer_now(store->backend, op))
         return true;
+    op->lane = backend->calls->lane_of ? backend->calls->lane_of(backend, op) : 0;
     if (port_submit(&store->port, op))
         return false;
     op->outcome = OUTCOME_BUSY;
@@ -98,6 +126,35 @@ void store_hand_over(struct store *store)
 struct op *store_take_answered(struct store *store)
 {
     return port_take_answered(&store->port);
+}
+
+/* --- without ops ---------------------------------------------------------------------------- */
+
+static void nobody_waits(void *context)
+{
+    (void)context;
+}
+
+bool store_init(const char *url, const struct store_options *options, char *error,
+                size_t error_size)
+{
+    const char *place;
+    struct store *store;
+    struct store_facts facts;
+    const struct store_kind *kind = store_kind_of(url, &place, error, error_size);
+    if (!kind)
+        return false;
+    if (kind->init)
+        return kind->init(place, options, error, error_size);
+    if (kind->inspect(&facts, place, error, error_size))
+        return true;
+    struct store_options quiet = *options;
+    quiet.pending_max = 1;
+    quiet.wake = nobody_waits;
+    if (!store_open(&store, url, &quiet, error, error_size))
+        return false;
+    store_close(store);
+    return true;
 }
 
 /* --- one op of a process that has not opened the store --------------------------------------- */
@@ -121,6 +178,7 @@ static bool ask_here(const char *url, struct op *op, char *error, size_t error_s
         .must_exist = true,
         .durable = true,
         .pending_max = 1,
+        .connections = 1,
         .key_retention_us = KEEP_ALL_KEYS_US,
         .wake = post,
         .wake_context = &answered,
@@ -142,12 +200,16 @@ static bool ask_here(const char *url, struct op *op, char *error, size_t error_s
 bool store_ask(const char *url, struct op *op, char *error, size_t error_size)
 {
     static const struct timespec pause = {0, ASK_PAUSE_MS * 1000000L};
+    const char *place;
     assert(op_sane(op));
-    if (!url_known(url, error, error_size))
+    const struct store_kind *kind = store_kind_of(url, &place, error, error_size);
+    if (!kind)
         return false;
+    if (!kind->ask_owner)
+        return ask_here(url, op, error, error_size);
     int opens = 0; /* in vain, with nobody else there before nor after */
     for (int times = 0; times < ASK_TIMES && opens < OPEN_TIMES; times++) {
-        switch (owner_ask(url_lmdb_path(url), op, ANSWER_TIMEOUT_MS, error, error_size)) {
+        switch (kind->ask_owner(place, op, ANSWER_TIMEOUT_MS, error, error_size)) {
         case OWNER_ANSWERED: return true;
         case OWNER_REFUSED: return false;
         case OWNER_NONE:
@@ -164,6 +226,7 @@ bool store_ask(const char *url, struct op *op, char *error, size_t error_size)
 
 bool store_inspect(struct store_facts *ret_facts, const char *url, char *error, size_t error_size)
 {
-    return url_known(url, error, error_size) &&
-           lmdb_store_inspect(ret_facts, url_lmdb_path(url), error, error_size);
+    const char *place;
+    const struct store_kind *kind = store_kind_of(url, &place, error, error_size);
+    return kind && kind->inspect(ret_facts, place, error, error_size);
 }

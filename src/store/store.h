@@ -26,13 +26,24 @@
 
 struct store;
 
+enum store_profile {
+    PROFILE_AS_IT_IS, /* durable, if the store is new */
+    PROFILE_DURABLE,
+    PROFILE_CONTEST, /* PostgreSQL: tables that a crash of the server empties */
+};
+
 struct store_options {
-    bool must_exist;             /* or else a store is created where there is none */
-    bool durable;                /* false: benchmarks only; answers do not wait for the disk */
-    uint64_t map_bytes;          /* LMDB: the largest the data file may become; 0: as it was */
-    uint32_t pending_max;        /* ops submitted and not taken back; past it OUTCOME_BUSY */
-    int64_t key_retention_us;    /* how long an idempotency key is remembered at least */
-    void (*wake)(void *context); /* answers are waiting: call store_take_answered() soon */
+    bool must_exist;              /* or else a store is created where there is none (LMDB) */
+    bool durable;                 /* false: benchmarks only; answers do not wait for the disk */
+    uint64_t map_bytes;           /* LMDB: the largest the data file may become; 0: as it was */
+    uint32_t pending_max;         /* ops submitted and not taken back; past it OUTCOME_BUSY */
+    int64_t key_retention_us;     /* how long an idempotency key is remembered at least */
+    uint32_t connections;         /* PostgreSQL: at most so many, 1 .. LANES_MAX */
+    uint32_t connect_timeout_s;   /* PostgreSQL: for one connection, and for the server to be there
+                                  * at the start */
+    uint32_t statement_timeout_s; /* PostgreSQL: for one call, and for a lock that it waits for */
+    enum store_profile profile;   /* store_init(): PostgreSQL */
+    void (*wake)(void *context);  /* answers are waiting: call store_take_answered() soon */
     void *wake_context;
 };
 
@@ -42,16 +53,21 @@ struct store_facts {
     uint64_t accounts;       /* accounts in the ledger */
     uint64_t records;        /* of the journal: openings, limits, entries */
     uint64_t keys;           /* idempotency keys remembered */
-    uint64_t used_bytes;     /* of the data file */
-    uint64_t capacity_bytes; /* used_bytes cannot pass this */
-    uint64_t free_bytes;     /* of the disk, for whoever serves it */
+    uint64_t used_bytes;     /* of the data file, of the tables */
+    uint64_t capacity_bytes; /* used_bytes cannot pass this; 0: that is a server's to know */
+    uint64_t free_bytes;     /* of the disk, for whoever serves it; a server's to know too */
     char owner[128];         /* who has it open: "process 4711"; empty if nobody */
 };
 
 /* Does `url` name a kind of store that this build has? False with a sentence. */
 MUST_CHECK bool store_url_known(const char *url, char *error, size_t error_size);
 
-/* `url` must be known: "lmdb:PATH". Creates the store with its five clients if there is none. */
+/* Makes the store and its five clients if there is none, brings an older one up to date; one that is
+ * being served is left alone. */
+MUST_CHECK bool store_init(const char *url, const struct store_options *options, char *error,
+                           size_t error_size);
+
+/* lmdb:PATH: creates the store with its five clients if there is none. */
 MUST_CHECK bool store_open(struct store **ret_store, const char *url,
                            const struct store_options *options, char *error, size_t error_size);
 

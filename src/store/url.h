@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * url.h - which kind of store a URL means.
+ * url.h - what a store's URL says, and what of it may be shown.
  *
  * Purpose    One place that knows the schemes.
- * Invariant  url_lmdb_path() is asked only about a URL that url_known() knows.
+ * Invariant  What url_show() writes has no password in it.
  * Ownership  Borrows the URL; what is returned points into it.
  * Threads    No shared state.
- * Errors     False and a sentence, in which a password is not repeated.
- * Not here   Opening anything.
+ * Errors     NULL.
+ * Not here   Opening anything: kind.h.
  */
 #ifndef CREBITO_STORE_URL_H
 #define CREBITO_STORE_URL_H
@@ -17,9 +17,15 @@
 
 #include "must_check.h"
 
-MUST_CHECK bool url_known(const char *url, char *error, size_t error_size);
+enum { URL_SHOWN_BYTES = 1100 };
 
-/* lmdb:PATH's PATH. */
-const char *url_lmdb_path(const char *url);
+/* The PATH of lmdb:PATH; NULL if it is no such URL. */
+MUST_CHECK const char *url_lmdb_path(const char *url);
+
+/* Does it begin with postgres:// or postgresql://? */
+MUST_CHECK bool url_is_postgres(const char *url);
+
+/* For a log or a terminal: lmdb:PATH as it is, of any other scheme SCHEME://HOST:PORT/NAME at most. */
+void url_show(char ret[URL_SHOWN_BYTES], const char *url);
 
 #endif

@@ -30,9 +30,10 @@ static pthread_cond_t gate_moved = PTHREAD_COND_INITIALIZER;
 static bool gate_closed;
 static uint32_t committing, committed; /* ops; under the gate's mutex */
 
-static void commit(struct backend *backend, struct op **batch, uint32_t count)
+static void commit(struct backend *backend, uint32_t lane, struct op **batch, uint32_t count)
 {
     (void)backend;
+    (void)lane;
     pthread_mutex_lock(&gate);
     committing = count;
     pthread_cond_broadcast(&gate_moved);
@@ -99,7 +100,7 @@ static bool answer_now(void *context, struct op *op)
 }
 
 static const struct backend_calls calls = {.commit = commit};
-static struct backend backend = {&calls};
+static struct backend backend = {&calls, 1};
 
 bool owner_open(void)
 {
@@ -115,7 +116,7 @@ int owner_setup(void **state)
         return -1;
     gate_closed = false;
     committing = committed = fixture.largest = fixture.asked_count = 0;
-    queue_init(&queue);
+    queue_init(&queue, 1);
     committer = (struct committer){.queue = &queue, .backend = &backend};
     return committer_start(&committer) && owner_open() ? 0 : -1;
 }
@@ -136,7 +137,7 @@ void owner_close(void)
 void owner_open_again(void)
 {
     queue_free(&queue);
-    queue_init(&queue);
+    queue_init(&queue, 1);
     assert_true(committer_start(&committer));
     assert_true(owner_open());
 }

@@ -21,10 +21,11 @@ static atomic_int committing, woken_too_early;
 static uint32_t batches, largest, smallest, committed;
 static bool in_order, signals_blocked;
 
-static void commit(struct backend *backend, struct op **batch, uint32_t count)
+static void commit(struct backend *backend, uint32_t lane, struct op **batch, uint32_t count)
 {
     sigset_t blocked;
     (void)backend;
+    (void)lane;
     atomic_store(&committing, 1);
     sem_post(&began);
     sem_wait(&go_on);
@@ -48,7 +49,7 @@ static void wake(void *context)
 }
 
 static const struct backend_calls calls = {.commit = commit};
-static struct backend backend = {&calls};
+static struct backend backend = {&calls, 1};
 static struct committer committer;
 
 static int setup(void **state)
@@ -64,7 +65,7 @@ static int setup(void **state)
     batches = largest = committed = 0;
     smallest = UINT32_MAX;
     in_order = true;
-    queue_init(&queue);
+    queue_init(&queue, 1);
     port_init(&port, &queue, OPS, wake, &wakes);
     committer = (struct committer){.queue = &queue, .backend = &backend};
     return committer_start(&committer) ? 0 : -1;

@@ -65,7 +65,7 @@ static void a_url_of_another_kind_is_not_known_and_its_password_not_told(void **
         {"lmdb:", "\"lmdb\""},
         {"lmdb", "\"lmdb\""},
         {"LMDB:x", "\"LMDB\""},
-        {"postgres://me:secret@host/bank", "\"postgres\""},
+        {"mysql://me:secret@host/bank", "\"mysql\""},
     };
     char error[300];
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

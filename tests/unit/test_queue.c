@@ -44,7 +44,7 @@ static int setup(void **state)
     (void)state;
     memset(ops, 0, sizeof ops);
     woken = other_woken = 0;
-    queue_init(&queue);
+    queue_init(&queue, 1);
     port_init(&port, &queue, OPS, count_wake, &woken);
     port_init(&other, &queue, OPS, count_wake, &other_woken);
     return 0;
@@ -76,7 +76,7 @@ static void submit(int first, int count)
 static void commit(uint32_t count, uint32_t batch_max)
 {
     struct op *batch[OPS];
-    assert_int_equal(queue_take_batch(&queue, batch, batch_max), count);
+    assert_int_equal(queue_take_batch(&queue, 0, batch, batch_max), count);
     queue_answer(&queue, batch, count);
 }
 
@@ -91,7 +91,7 @@ static void ops_come_in_the_order_of_submission(void **state)
     struct op *batch[OPS];
     submit(0, 3);
     submit(3, 2);
-    assert_int_equal(queue_take_batch(&queue, batch, OPS), 5);
+    assert_int_equal(queue_take_batch(&queue, 0, batch, OPS), 5);
     for (int i = 0; i < 5; i++) {
         assert_ptr_equal(batch[i], &ops[i]);
         assert_int_equal(ops[i].state, OP_COMMITTING);
@@ -112,7 +112,7 @@ static void a_batch_takes_no_more_than_it_was_told_to(void **state)
     submit(0, 7);
     for (uint32_t taken = 0; taken < 7; taken += 3) {
         uint32_t expected = taken < 6 ? 3 : 1;
-        assert_int_equal(queue_take_batch(&queue, batch, 3), expected);
+        assert_int_equal(queue_take_batch(&queue, 0, batch, 3), expected);
         assert_ptr_equal(batch[0], &ops[taken]);
         queue_answer(&queue, batch, expected);
     }
@@ -143,7 +143,7 @@ static void a_full_port_refuses_and_the_op_stays_the_callers(void **state)
     assert_int_equal(ops[2].state, OP_IDLE);
     port_hand_over(&port);
     assert_false(port_submit(&port, &ops[2])); /* waiting counts */
-    assert_int_equal(queue_take_batch(&queue, batch, OPS), 2);
+    assert_int_equal(queue_take_batch(&queue, 0, batch, OPS), 2);
     assert_false(port_submit(&port, &ops[2])); /* committing counts */
     queue_answer(&queue, batch, 2);
     assert_false(port_submit(&port, &ops[2])); /* answered and not taken back counts */
@@ -185,8 +185,8 @@ static void a_closed_queue_still_gives_what_was_handed_over(void **state)
     queue_close(&queue);
     commit(2, 2);
     commit(1, 2);
-    assert_int_equal(queue_take_batch(&queue, batch, 2), 0);
-    assert_int_equal(queue_take_batch(&queue, batch, 2), 0);
+    assert_int_equal(queue_take_batch(&queue, 0, batch, 2), 0);
+    assert_int_equal(queue_take_batch(&queue, 0, batch, 2), 0);
     assert_string_equal(answered(), "0 1 2");
 }
 
@@ -197,7 +197,7 @@ static void each_submitter_gets_its_own_answers_from_a_shared_batch(void **state
     submit(0, 2);
     submit_through(&other, 2, 2);
     submit(4, 1);
-    assert_int_equal(queue_take_batch(&queue, batch, OPS), 5);
+    assert_int_equal(queue_take_batch(&queue, 0, batch, OPS), 5);
     for (int i = 0; i < 5; i++)
         assert_ptr_equal(batch[i], &ops[i]); /* one order, that of the hand-over */
     queue_answer(&queue, batch, 5);
@@ -232,7 +232,7 @@ static void a_full_port_is_no_other_submitters_concern(void **state)
     assert_false(port_submit(&port, &one));
     assert_true(port_submit(&other, &one));
     port_hand_over(&other);
-    assert_int_equal(queue_take_batch(&queue, batch, OPS + 1), OPS + 1);
+    assert_int_equal(queue_take_batch(&queue, 0, batch, OPS + 1), OPS + 1);
     assert_ptr_equal(batch[OPS], &one);
     queue_answer(&queue, batch, OPS + 1);
     assert_ptr_equal(port_take_answered(&other), &one);
@@ -245,7 +245,7 @@ static void an_insane_list_is_seen(void **state)
     struct {
         struct op_list *list;
         bool in_port;
-    } const lists[] = {{&queue.waiting, false}, {&port.staged, true}, {&port.answered, true}};
+    } const lists[] = {{&queue.lanes[0].waiting, false}, {&port.staged, true}, {&port.answered, true}};
     assert_true(queue_sane(&queue));
     assert_true(port_sane(&port));
     port.pending = 2;
@@ -303,7 +303,7 @@ static void *commit_all(void *context)
     struct op *batch[BATCH];
     uint32_t count;
     (void)context;
-    while ((count = queue_take_batch(&crossing.queue, batch, BATCH)) > 0) {
+    while ((count = queue_take_batch(&crossing.queue, 0, batch, BATCH)) > 0) {
         for (uint32_t i = 0; i < count; i++) {
             uint32_t *next = &crossing.committed[batch[i]->key_bytes]; /* whose op it is */
             crossing.in_order = crossing.in_order && batch[i]->client == *next;
@@ -369,7 +369,7 @@ static void a_hundred_thousand_ops_of_each_submitter_cross_in_order_and_once(voi
     pthread_t committer, submitters[SUBMITTERS];
     random_begin();
     crossing.in_order = true;
-    queue_init(&crossing.queue);
+    queue_init(&crossing.queue, 1);
     for (int i = 0; i < SUBMITTERS; i++) {
         struct submitter *submitter = &crossing.submitters[i];
         port_init(&submitter->port, &crossing.queue, PENDING, post_wake, &submitter->wakes);

@@ -13,6 +13,7 @@
 
 #include "store/lmdb/copy.h"
 #include "store/lmdb/extract.h"
+#include "store/lmdb/lmdb_kind.h"
 #include "store/lmdb/replay.h"
 #include "store/lmdb/target.h"
 #include "store/lmdb/verify.h"
@@ -143,7 +144,8 @@ enum archive_end lmdb_archive_copy(const char *from, const char *to, struct task
 
 /* --- building ------------------------------------------------------------------------------- */
 
-struct archive_build {
+struct lmdb_build {
+    struct archive_build build; /* its first member */
     struct target target;
     struct replay replay;
 };
@@ -151,7 +153,7 @@ struct archive_build {
 enum archive_end lmdb_build_begin(struct archive_build **ret, const char *path, uint64_t map_bytes,
                                   int64_t created_us, char *error, size_t error_size)
 {
-    struct archive_build *build = malloc(sizeof *build);
+    struct lmdb_build *build = malloc(sizeof *build);
     if (!build) {
         snprintf(error, error_size, "out of memory");
         return ARCHIVE_FAILED;
@@ -160,20 +162,27 @@ enum archive_end lmdb_build_begin(struct archive_build **ret, const char *path, 
         free(build);
         return ARCHIVE_FAILED;
     }
+    build->build.kind = &lmdb_kind;
     replay_begin(&build->replay, &build->target.environment);
-    *ret = build;
+    *ret = &build->build;
     return ARCHIVE_DONE;
+}
+
+static struct lmdb_build *build_of(struct archive_build *build)
+{
+    return (struct lmdb_build *)build; /* its first member */
 }
 
 enum archive_end lmdb_build_add(struct archive_build *build, const struct archive_record *record,
                                 char *error, size_t error_size)
 {
-    return replay_add(&build->replay, record, error, error_size);
+    return replay_add(&build_of(build)->replay, record, error, error_size);
 }
 
-enum archive_end lmdb_build_finish(struct archive_build *build, struct task *task,
+enum archive_end lmdb_build_finish(struct archive_build *archive_build, struct task *task,
                                    struct archive_facts *ret_facts, char *error, size_t error_size)
 {
+    struct lmdb_build *build = build_of(archive_build);
     struct target *target = &build->target;
     char reason[REASON_BYTES];
     enum archive_end end = replay_end(&build->replay, reason, sizeof reason);
@@ -189,8 +198,9 @@ enum archive_end lmdb_build_finish(struct archive_build *build, struct task *tas
     return end;
 }
 
-void lmdb_build_abandon(struct archive_build *build)
+void lmdb_build_abandon(struct archive_build *archive_build)
 {
+    struct lmdb_build *build = build_of(archive_build);
     replay_abandon(&build->replay);
     target_abandon(&build->target);
     free(build);

@@ -100,8 +100,9 @@ static bool answer_now(struct backend *backend, struct op *op)
     return answer_with(store, &store->view, op);
 }
 
-static void commit(struct backend *backend, struct op **ops, uint32_t count)
+static void commit(struct backend *backend, uint32_t lane, struct op **ops, uint32_t count)
 {
+    (void)lane; /* there is one */
     commit_ops(&store_of(backend)->commit, ops, count);
 }
 
@@ -261,7 +262,7 @@ struct backend *lmdb_store_open(const char *path, const struct store_options *op
         snprintf(error, error_size, "out of memory");
         return NULL;
     }
-    store->backend.calls = &calls;
+    store->backend = (struct backend){.calls = &calls, .lanes = 1};
     store->serving.path = store->path;
     snprintf(store->path, sizeof store->path, "%s", path);
     if (options->must_exist ? !store_is_there(path, error, error_size)

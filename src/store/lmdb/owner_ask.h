@@ -17,14 +17,7 @@
 #include <stddef.h>
 
 #include "must_check.h"
-#include "store/op.h"
-
-enum owner_end {
-    OWNER_ANSWERED, /* the op has its outcome */
-    OWNER_NONE,     /* nobody owns it */
-    OWNER_DEAF,     /* somebody does, who is not listening: just coming, or going */
-    OWNER_REFUSED,  /* it is no use to ask again */
-};
+#include "store/kind.h"
 
 MUST_CHECK enum owner_end owner_ask(const char *path, struct op *op, int timeout_ms, char *error,
                                     size_t error_size);
