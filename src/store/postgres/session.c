@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * session.c - see session.h.
+ */
+#include "store/postgres/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops/log.h"
+#include "store/url.h"
+
+enum {
+    SCHEMA_VERSION = 1,          /* sql/60-version.sql */
+    SERVER_VERSION_MIN = 140000, /* libpq's and the server's pipelines */
+    CONNECT_TIMEOUT_TEXT_MAX = 16,
+};
+
+void session_sentence(char *error, size_t error_size, const char *place, const char *words)
+{
+    size_t at = 0;
+    if (place) {
+        snprintf(error, error_size, "%s: ", place);
+        at = strlen(error);
+    }
+    for (; *words && at + 1 < error_size; words++) {
+        bool space = *words == '\n' || *words == '\t' || *words == ' ';
+        if (!space)
+            error[at++] = *words;
+        else if (at > 0 && error[at - 1] != ' ')
+            error[at++] = ' ';
+    }
+    while (at > 0 && error[at - 1] == ' ')
+        at--;
+    error[at] = '\0';
+}
+
+static void on_notice(void *context, const char *words)
+{
+    char sentence[400];
+    (void)context;
+    session_sentence(sentence, sizeof sentence, NULL, words);
+    log_line(LOG_WARN, "the database server says something", "words", sentence, NULL);
+}
+
+/* --- connecting ------------------------------------------------------------------------------ */
+
+static enum session_end check_server(PGconn *conn, const char *place, char *error,
+                                     size_t error_size)
+{
+    const char *encoding = PQparameterStatus(conn, "server_encoding");
+    if (PQserverVersion(conn) < SERVER_VERSION_MIN) {
+        snprintf(error, error_size, "%s: its server is older than PostgreSQL 14", place);
+        return SESSION_REFUSED;
+    }
+    if (!encoding || strcmp(encoding, "UTF8") != 0) {
+        snprintf(error, error_size, "%s: the database must be in UTF8, and is in %s", place,
+                 encoding ? encoding : "an encoding it does not name");
+        return SESSION_REFUSED;
+    }
+    return SESSION_OPEN;
+}
+
+enum session_end session_connect(PGconn **ret, const char *url, uint32_t connect_timeout_s,
+                                 char *error, size_t error_size)
+{
+    char place[URL_SHOWN_BYTES], timeout[CONNECT_TIMEOUT_TEXT_MAX];
+    snprintf(timeout, sizeof timeout, "%u", connect_timeout_s);
+    url_show(place, url);
+    /* What stands in the URL comes later than our timeout, and wins over it. */
+    const char *const names[] = {"connect_timeout", "dbname", "fallback_application_name",
+                                 "client_encoding", NULL};
+    const char *const values[] = {timeout, url, "crebito", "UTF8", NULL};
+    PGconn *conn = PQconnectdbParams(names, values, 1);
+    if (!conn) {
+        snprintf(error, error_size, "out of memory");
+        return SESSION_ABSENT;
+    }
+    PQsetNoticeProcessor(conn, on_notice, NULL);
+    enum session_end end;
+    if (PQstatus(conn) == CONNECTION_OK) {
+        end = check_server(conn, place, error, error_size);
+    } else {
+        session_sentence(error, error_size, place, PQerrorMessage(conn));
+        /* libpq does not tell in a code why; but time makes no password right. */
+        bool password = PQconnectionNeedsPassword(conn) || PQconnectionUsedPassword(conn);
+        end = password ? SESSION_REFUSED : SESSION_ABSENT;
+    }
+    if (end == SESSION_OPEN)
+        *ret = conn;
+    else
+        PQfinish(conn);
+    return end;
+}
+
+/* --- a bank's ------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name, *sql;
+} statements[] = {
+    {STATEMENT_BOOK,
+     "SELECT resultados, saldos, limites"
+     " FROM InsertTransacoes($1::int4, $2::int8[], $3::text[], $4::text[], $5::text[])"},
+    {STATEMENT_OPEN, "SELECT resultado FROM InsertCliente($1::int4, $2::int8, $3::int8)"},
+    {STATEMENT_LIMIT, "SELECT resultado, saldo FROM UpdateLimite($1::int4, $2::int8)"},
+    /* A row for each transaction; one of NULLs where there are none. */
+    {STATEMENT_STATEMENT,
+     "SELECT s.total, s.limite, s.data_extrato, t.valor, t.tipo, t.descricao, t.realizada_em"
+     " FROM GetSaldoClienteById($1::int4) s LEFT JOIN LATERAL"
+     " ROWS FROM (jsonb_to_recordset(s.ultimas_transacoes)"
+     " AS (valor int8, tipo text, descricao text, realizada_em timestamptz))"
+     " WITH ORDINALITY AS t (valor, tipo, descricao, realizada_em, ordem) ON true ORDER BY t.ordem"},
+    {STATEMENT_CLIENTS, "SELECT \"Id\" FROM \"Clientes\" WHERE \"Id\" = ANY ($1::int4[])"},
+    {STATEMENT_LEARN, "SELECT \"Id\" FROM \"Clientes\" LIMIT $1::int4"},
+    {STATEMENT_HEALTH,
+     "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'"},
+    {STATEMENT_FORGET, "SELECT DeleteChaves($1::int8 * interval '1 microsecond', $2::int4)"},
+};
+
+static enum session_end of_result(PGconn *conn, PGresult *result, const char *place, char *error,
+                                  size_t error_size)
+{
+    bool worked = PQresultStatus(result) == PGRES_COMMAND_OK ||
+                  PQresultStatus(result) == PGRES_TUPLES_OK;
+    enum session_end end = SESSION_OPEN;
+    if (!worked) {
+        session_sentence(error, error_size, place, PQerrorMessage(conn));
+        end = PQstatus(conn) == CONNECTION_OK ? SESSION_REFUSED : SESSION_ABSENT;
+    }
+    PQclear(result);
+    return end;
+}
+
+static enum session_end set_up(PGconn *conn, const struct session_options *options,
+                               const char *place, char *error, size_t error_size)
+{
+    char sql[400];
+    snprintf(sql, sizeof sql,
+             "SET statement_timeout = '%us'; SET default_transaction_isolation = 'read committed';"
+             " SET client_min_messages = warning;"
+             " SELECT set_config('synchronous_commit', '%s', false)"
+             " WHERE current_setting('synchronous_commit') = 'off' OR %s",
+             options->statement_timeout_s, options->durable ? "on" : "off",
+             options->durable ? "false" : "true");
+    return of_result(conn, PQexec(conn, sql), place, error, error_size);
+}
+
+static enum session_end check_schema(PGconn *conn, const char *place, char *error,
+                                     size_t error_size)
+{
+    PGresult *result = PQexec(conn, "SELECT \"Versao\" FROM \"Esquema\"");
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    enum session_end end = SESSION_REFUSED;
+    if (PQresultStatus(result) == PGRES_TUPLES_OK) {
+        int version = PQntuples(result) == 1 ? atoi(PQgetvalue(result, 0, 0)) : 0;
+        if (version == SCHEMA_VERSION)
+            end = SESSION_OPEN;
+        else if (version > SCHEMA_VERSION)
+            snprintf(error, error_size,
+                     "%s: its schema has version %d, and this crebito knows %d: use a newer one",
+                     place, version, SCHEMA_VERSION);
+        else
+            snprintf(error, error_size,
+                     "%s: its schema is older than this crebito: run `crebito init --database URL`",
+                     place);
+    } else if (state && strcmp(state, "42P01") == 0) { /* undefined_table */
+        snprintf(
+            error, error_size,
+            "%s: there is no bank in this database, or one of an older schema: run `crebito init "
+            "--database URL`",
+            place);
+    } else {
+        session_sentence(error, error_size, place, PQerrorMessage(conn));
+        end = PQstatus(conn) == CONNECTION_OK ? SESSION_REFUSED : SESSION_ABSENT;
+    }
+    PQclear(result);
+    return end;
+}
+
+/* What would lose an acknowledged transaction is refused, unless it was asked for. */
+static enum session_end check_durability(PGconn *conn, const char *place, char *error,
+                                         size_t error_size)
+{
+    PGresult *result = PQexec(
+        conn, "SELECT current_setting('fsync') = 'off',"
+              " EXISTS (SELECT FROM pg_class WHERE relpersistence <> 'p' AND oid IN"
+              " ('\"Clientes\"'::regclass, '\"Transacoes\"'::regclass, '\"Chaves\"'::regclass)),"
+              " current_setting('full_page_writes') = 'off', pg_is_in_recovery()");
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1)
+        return of_result(conn, result, place, error, error_size);
+    bool no_fsync = PQgetvalue(result, 0, 0)[0] == 't';
+    bool unlogged = PQgetvalue(result, 0, 1)[0] == 't';
+    bool torn = PQgetvalue(result, 0, 2)[0] == 't';
+    bool standby = PQgetvalue(result, 0, 3)[0] == 't';
+    PQclear(result);
+    if (standby) {
+        snprintf(error, error_size, "%s: the server is a standby, which books nothing", place);
+        return SESSION_ABSENT;
+    }
+    if (no_fsync || unlogged) {
+        snprintf(error, error_size,
+                 "%s would lose what it has acknowledged: %s%s%s; make it durable (`crebito init "
+                 "--profile durable`, the server's settings) or say --durability none",
+                 place, no_fsync ? "the server's fsync is off" : "",
+                 no_fsync && unlogged ? ", " : "", unlogged ? "its tables are UNLOGGED" : "");
+        return SESSION_REFUSED;
+    }
+    if (torn)
+        log_line(LOG_WARN,
+                 "full_page_writes is off: safe only where the file system never tears a page",
+                 "database", place, NULL);
+    return SESSION_OPEN;
+}
+
+static enum session_end prepare_all(PGconn *conn, const char *place, char *error, size_t error_size)
+{
+    for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
+        PGresult *result = PQprepare(conn, statements[i].name, statements[i].sql, 0, NULL);
+        enum session_end end = of_result(conn, result, place, error, error_size);
+        if (end != SESSION_OPEN)
+            return end;
+    }
+    return SESSION_OPEN;
+}
+
+enum session_end session_open(PGconn **ret, const struct session_options *options, char *error,
+                              size_t error_size)
+{
+    char place[URL_SHOWN_BYTES];
+    PGconn *conn;
+    url_show(place, options->url);
+    enum session_end end = session_connect(&conn, options->url, options->connect_timeout_s, error,
+                                           error_size);
+    if (end != SESSION_OPEN)
+        return end;
+    end = set_up(conn, options, place, error, error_size);
+    if (end == SESSION_OPEN)
+        end = check_schema(conn, place, error, error_size);
+    if (end == SESSION_OPEN && options->durable)
+        end = check_durability(conn, place, error, error_size);
+    if (end == SESSION_OPEN)
+        end = prepare_all(conn, place, error, error_size);
+    if (end == SESSION_OPEN && (PQsetnonblocking(conn, 1) != 0 || !PQenterPipelineMode(conn))) {
+        session_sentence(error, error_size, place, PQerrorMessage(conn));
+        end = SESSION_ABSENT;
+    }
+    if (end == SESSION_OPEN)
+        *ret = conn;
+    else
+        PQfinish(conn);
+    return end;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * worker.c - see worker.h.
+ */
+#include "store/postgres/worker.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "ops/log.h"
+#include "store/postgres/exchange.h"
+#include "store/postgres/sqlstate.h"
+
+enum {
+    PAUSE_FIRST_MS = 100,
+    PAUSE_MAX_MS = 2000,
+    TROUBLED_MS = 5000, /* how long a failure speaks against a worker that nobody has asked since */
+    COMPLAIN_MS = 1000, /* one refusal a second is enough for the log */
+    FORGET_MS = 1000,   /* so often old keys are looked for, while new ones come */
+    FORGET_MORE = 32,   /* each time, besides as many as came: they never pile up */
+};
+
+static int64_t clock_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* --- the connection --------------------------------------------------------------------------- */
+
+static void learn_clients(struct worker *worker)
+{
+    struct call call = {.kind = CALL_LEARN};
+    struct refusal refusal;
+    if (exchange(worker->conn, &call, 1, ANSWER_TIMEOUT_MS, &refusal) == EXCHANGE_DONE)
+        call_answer(&call, &worker->all->known);
+    exchange_clear(&call, 1);
+}
+
+enum session_end worker_connect(struct worker *worker, char *error, size_t error_size)
+{
+    struct workers *all = worker->all;
+    enum session_end end = session_open(&worker->conn, &all->session, error, error_size);
+    if (end != SESSION_OPEN) {
+        worker->conn = NULL;
+        return end;
+    }
+    learn_clients(worker);
+    worker->pause_ms = 0;
+    worker->retry_at_ms = 0;
+    return end;
+}
+
+static bool connected(struct worker *worker)
+{
+    struct workers *all = worker->all;
+    char error[500];
+    if (worker->conn && !exchange_possible(worker->conn))
+        worker_close(worker); /* it went away between two batches: no harm is done yet */
+    if (worker->conn)
+        return true;
+    if (clock_ms() < worker->retry_at_ms)
+        return false;
+    if (worker_connect(worker, error, sizeof error) == SESSION_OPEN) {
+        if (atomic_exchange(&all->away, false))
+            log_line(LOG_INFO, "the database is back", "database", all->place, NULL);
+        return true;
+    }
+    if (!atomic_exchange(&all->away, true))
+        log_line(LOG_ERROR, "the database cannot be reached", "database", all->place, "reason",
+                 error, NULL);
+    worker->pause_ms = worker->pause_ms == 0 ? PAUSE_FIRST_MS : 2 * worker->pause_ms;
+    if (worker->pause_ms > PAUSE_MAX_MS)
+        worker->pause_ms = PAUSE_MAX_MS;
+    worker->retry_at_ms = clock_ms() + worker->pause_ms;
+    return false;
+}
+
+/* --- answers without the server --------------------------------------------------------------- */
+
+/* Nobody opens an account while the server is away, so whoever was not there when it was last asked
+ * is nobody: the contract judges the client first. */
+static enum outcome without_server(const struct known *known, const struct op *op)
+{
+    if (op->kind == OP_HEALTH || op->kind == OP_OPEN)
+        return OUTCOME_DOWN;
+    if (known_has(known, op->client))
+        return op->kind == OP_CLIENT ? OUTCOME_OK : OUTCOME_DOWN;
+    return atomic_load(&known->all) ? OUTCOME_NO_CLIENT : OUTCOME_DOWN;
+}
+
+static void answer_without_server(struct worker *worker, struct op **ops, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        ops[i]->outcome = without_server(&worker->all->known, ops[i]);
+}
+
+/* --- a batch ---------------------------------------------------------------------------------- */
+
+static void complain(struct worker *worker, const struct refusal *refusal)
+{
+    int64_t now_ms = clock_ms();
+    if (worker->complained_ms != 0 && now_ms - worker->complained_ms < COMPLAIN_MS)
+        return;
+    worker->complained_ms = now_ms;
+    log_line(LOG_WARN, "the database refuses a call", "database", worker->all->place, "sqlstate",
+             refusal->state, "reason", refusal->words, NULL);
+}
+
+static void end_all(const struct call *calls, uint32_t count, enum outcome outcome)
+{
+    for (uint32_t i = 0; i < count; i++)
+        call_end(&calls[i], outcome);
+}
+
+/* The transaction is rolled back. Takes out whose fault that was, and returns how many are left, to
+ * be sent again. */
+static uint32_t refuse(struct worker *worker, struct call *calls, uint32_t count,
+                       const struct refusal *refusal)
+{
+    enum outcome outcome = sqlstate_outcome(refusal->state);
+    complain(worker, refusal);
+    if (outcome == OUTCOME_NO_SPACE)
+        atomic_store(&worker->troubled_ms, clock_ms());
+    if (sqlstate_is_stale(refusal->state))
+        worker_close(worker);     /* the next connection looks again, and says what is wrong */
+    if (refusal->call == count) { /* the commit's: all of them are at fault */
+        end_all(calls, count, outcome);
+        return 0;
+    }
+    call_end(&calls[refusal->call], outcome);
+    memmove(&calls[refusal->call], &calls[refusal->call + 1],
+            (count - refusal->call - 1) * sizeof calls[0]);
+    return count - 1;
+}
+
+static void lose(struct worker *worker, const struct refusal *refusal)
+{
+    atomic_store(&worker->troubled_ms, clock_ms());
+    worker_close(worker);
+    if (!atomic_exchange(&worker->all->away, true))
+        log_line(LOG_ERROR, "the connection to the database is lost", "database",
+                 worker->all->place, "reason", refusal->words, NULL);
+}
+
+static void accept_results(struct worker *worker, struct call *calls, uint32_t count)
+{
+    atomic_store(&worker->troubled_ms, 0);
+    for (uint32_t i = 0; i < count; i++)
+        call_answer(&calls[i], &worker->all->known);
+}
+
+/* Calls of one transaction, until each op has its outcome. */
+static void run(struct worker *worker, struct call *calls, uint32_t count, bool writes)
+{
+    int connections = 2; /* that may break under what has not happened: it is sent again once */
+    while (count > 0) {
+        struct refusal refusal;
+        uint32_t sent = count;
+        if (connections == 0 || !connected(worker)) {
+            for (uint32_t i = 0; i < count; i++)
+                answer_without_server(worker, calls[i].ops, calls[i].count);
+            return;
+        }
+        enum exchange_end end = exchange(worker->conn, calls, sent, ANSWER_TIMEOUT_MS, &refusal);
+        if (end == EXCHANGE_DONE) {
+            accept_results(worker, calls, count);
+            count = 0;
+        }
+        exchange_clear(calls, sent);
+        switch (end) {
+        case EXCHANGE_DONE: break;
+        case EXCHANGE_REFUSED: count = refuse(worker, calls, count, &refusal); break;
+        case EXCHANGE_LOST:
+            if (writes) {
+                end_all(calls, count, OUTCOME_UNKNOWN);
+                count = 0;
+            }
+            /* fall through */
+        case EXCHANGE_UNSENT:
+            lose(worker, &refusal);
+            connections--;
+            break;
+        }
+    }
+}
+
+/* Expired keys go a few at a time, in a transaction of their own, as others come. */
+static void forget_old_keys(struct worker *worker)
+{
+    int64_t now_ms = clock_ms();
+    if (worker->keyed == 0 || now_ms - worker->forgot_ms < FORGET_MS)
+        return;
+    struct call call = {
+        .kind = CALL_FORGET,
+        .age_us = worker->all->key_retention_us,
+        .forget_max = (int32_t)(worker->keyed + FORGET_MORE),
+    };
+    worker->forgot_ms = now_ms;
+    worker->keyed = 0;
+    run(worker, &call, 1, false);
+}
+
+static void book(struct worker *worker, struct op **ops, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        worker->keyed += ops[i]->kind == OP_ENTRY && ops[i]->key_bytes > 0;
+    run(worker, worker->calls, call_make(worker->calls, ops, count), true);
+    forget_old_keys(worker);
+}
+
+/* Moves what writes to the front; returns how many these are. Each half keeps its order. */
+static uint32_t part(struct op **ops, uint32_t count)
+{
+    struct op *reading[BATCH_OPS_MAX];
+    uint32_t writing = 0, read = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (op_writes(ops[i]))
+            ops[writing++] = ops[i];
+        else
+            reading[read++] = ops[i];
+    memcpy(&ops[writing], reading, read * sizeof reading[0]);
+    return writing;
+}
+
+/* Healthy is a server that answers us, where no other worker has reason to complain either. */
+static bool others_troubled(const struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->all->count; i++)
+        if (worker_troubled(&worker->all->each[i]) && &worker->all->each[i] != worker)
+            return true;
+    return false;
+}
+
+static void doubt_health(const struct worker *worker, struct op **ops, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (ops[i]->kind == OP_HEALTH && ops[i]->outcome == OUTCOME_OK && others_troubled(worker))
+            ops[i]->outcome = OUTCOME_DOWN;
+}
+
+void worker_commit(struct worker *worker, struct op **ops, uint32_t count)
+{
+    atomic_store(&worker->since_ms, clock_ms());
+    uint32_t writing = part(ops, count);
+    book(worker, ops, writing);
+    run(worker, worker->calls, call_make(worker->calls, ops + writing, count - writing), false);
+    doubt_health(worker, ops + writing, count - writing);
+    atomic_store(&worker->since_ms, 0);
+}
+
+bool worker_troubled(const struct worker *worker)
+{
+    int64_t since_ms = atomic_load(&worker->since_ms);
+    int64_t troubled_ms = atomic_load(&worker->troubled_ms);
+    int64_t now_ms = clock_ms();
+    return (since_ms != 0 && now_ms - since_ms > ANSWER_TIMEOUT_MS) ||
+           (troubled_ms != 0 && now_ms - troubled_ms < TROUBLED_MS);
+}
+
+void worker_close(struct worker *worker)
+{
+    PQfinish(worker->conn);
+    worker->conn = NULL;
+}
