@@ -204,6 +204,7 @@ bool call_send(PGconn *conn, const struct call *call)
         add_int8(&parameters, call->age_us);
         add_int4(&parameters, call->forget_max);
         break;
+    case CALL_HURRY: statement = STATEMENT_HURRY; break;
     case CALL_LEARN:
         statement = STATEMENT_LEARN;
         add_int4(&parameters, KNOWN_MAX + 1); /* one more than fits says that there are more */
@@ -403,7 +404,8 @@ void call_answer(const struct call *call, struct known *known)
     case CALL_STATEMENT: answer_statement(call, known); break;
     case CALL_CLIENTS: answer_clients(call, known); break;
     case CALL_HEALTH: answer_health(call); break;
-    case CALL_FORGET: break;
+    case CALL_FORGET:
+    case CALL_HURRY: break;
     case CALL_LEARN: answer_learn(call, known); break;
     }
 }

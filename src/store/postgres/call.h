@@ -31,8 +31,9 @@ enum call_kind {
     CALL_STATEMENT,
     CALL_CLIENTS,
     CALL_HEALTH,
-    CALL_FORGET, /* old keys; these two answer no op */
+    CALL_FORGET, /* old keys; answers no op, as the next two */
     CALL_LEARN,  /* which clients there are */
+    CALL_HURRY,  /* what follows in this transaction waits for no lock */
 };
 
 struct call {
@@ -52,6 +53,12 @@ MUST_CHECK bool call_send(PGconn *conn, const struct call *call);
 
 /* The call has its result, and is committed. */
 void call_answer(const struct call *call, struct known *known);
+
+/* Is it to change an account? */
+static inline bool call_writes(const struct call *call)
+{
+    return call->kind == CALL_BOOK || call->kind == CALL_OPEN || call->kind == CALL_LIMIT;
+}
 
 /* Every op of it has this outcome. */
 void call_end(const struct call *call, enum outcome outcome);

@@ -12,6 +12,8 @@
 
 #include "store/postgres/session.h"
 
+enum { IDLE_READS_MAX = 10 };
+
 static int64_t clock_ms(void)
 {
     struct timespec now;
@@ -22,12 +24,17 @@ static int64_t clock_ms(void)
 bool exchange_possible(PGconn *conn)
 {
     struct pollfd socket = {.fd = PQsocket(conn), .events = POLLIN};
-    if (PQstatus(conn) != CONNECTION_OK)
-        return false;
-    /* Nothing should come between exchanges. What does is a farewell, or a notice. */
-    if (poll(&socket, 1, 0) > 0 && !PQconsumeInput(conn))
-        return false;
-    return PQstatus(conn) == CONNECTION_OK;
+    /* Nothing should come between exchanges. What does is a notice, or a farewell and after it the
+     * end; where there is more to read each time, it is no server that we know. */
+    for (int reads = 0; reads < IDLE_READS_MAX; reads++) {
+        if (PQstatus(conn) != CONNECTION_OK)
+            return false;
+        if (poll(&socket, 1, 0) <= 0)
+            return true;
+        if (!PQconsumeInput(conn))
+            return false;
+    }
+    return false;
 }
 
 /* Sends what is left to send, until a result can be had without waiting. */

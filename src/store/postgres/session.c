@@ -41,7 +41,7 @@ static void on_notice(void *context, const char *words)
     char sentence[400];
     (void)context;
     session_sentence(sentence, sizeof sentence, NULL, words);
-    log_line(LOG_WARN, "the database server says something", "words", sentence, NULL);
+    log_line(LOG_WARN, "notice from the database server", "notice", sentence, NULL);
 }
 
 /* --- connecting ------------------------------------------------------------------------------ */
@@ -115,6 +115,7 @@ static const struct {
     {STATEMENT_LEARN, "SELECT \"Id\" FROM \"Clientes\" LIMIT $1::int4"},
     {STATEMENT_HEALTH,
      "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'"},
+    {STATEMENT_HURRY, "SELECT set_config('lock_timeout', '10ms', true)"}, /* this transaction's */
     {STATEMENT_FORGET, "SELECT DeleteChaves($1::int8 * interval '1 microsecond', $2::int4)"},
 };
 

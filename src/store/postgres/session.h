@@ -43,6 +43,7 @@ struct session_options {
 #define STATEMENT_CLIENTS   "clients"   /* ids: which of them exist */
 #define STATEMENT_LEARN     "learn"     /* how many ids at most */
 #define STATEMENT_HEALTH    "health"
+#define STATEMENT_HURRY     "hurry"
 #define STATEMENT_FORGET    "forget" /* age in us, how many keys at most */
 
 /* Connected, with client_encoding UTF8 and our name; nothing else is set or asked. */

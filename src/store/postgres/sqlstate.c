@@ -43,6 +43,11 @@ enum outcome sqlstate_outcome(const char *state)
     return i < sizeof states / sizeof states[0] ? states[i].outcome : OUTCOME_DOWN;
 }
 
+bool sqlstate_is_timeout(const char *state)
+{
+    return state && (strcmp(state, "57014") == 0 || strcmp(state, "55P03") == 0);
+}
+
 bool sqlstate_is_stale(const char *state)
 {
     size_t i = find(state);

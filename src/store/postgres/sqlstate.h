@@ -20,6 +20,9 @@
 /* `state`: five characters, or NULL. */
 enum outcome sqlstate_outcome(const char *state);
 
+/* Did it take too long, for a lock that somebody else holds or otherwise? */
+bool sqlstate_is_timeout(const char *state);
+
 /* Does it say that what was prepared, or the schema, is not what it was when we connected? */
 bool sqlstate_is_stale(const char *state);
 

@@ -97,8 +97,6 @@ static void answer_without_server(struct worker *worker, struct op **ops, uint32
         ops[i]->outcome = without_server(&worker->all->known, ops[i]);
 }
 
-/* --- a batch ---------------------------------------------------------------------------------- */
-
 static void complain(struct worker *worker, const struct refusal *refusal)
 {
     int64_t now_ms = clock_ms();
@@ -108,6 +106,33 @@ static void complain(struct worker *worker, const struct refusal *refusal)
     log_line(LOG_WARN, "the database refuses a call", "database", worker->all->place, "sqlstate",
              refusal->state, "reason", refusal->words, NULL);
 }
+
+/* --- clients taken aside ---------------------------------------------------------------------- */
+
+static uint32_t *find_held(struct worker *worker, uint32_t client)
+{
+    for (uint32_t i = 0; i < HELD_MAX; i++)
+        if (worker->held[i] == client)
+            return &worker->held[i];
+    return NULL;
+}
+
+static void hold(struct worker *worker, uint32_t client)
+{
+    if (find_held(worker, client))
+        return;
+    worker->held[worker->held_next] = client; /* in the place of the oldest */
+    worker->held_next = (worker->held_next + 1) % HELD_MAX;
+}
+
+static void release(struct worker *worker, uint32_t client)
+{
+    uint32_t *held = find_held(worker, client);
+    if (held)
+        *held = 0;
+}
+
+/* --- calls of one transaction ----------------------------------------------------------------- */
 
 static void end_all(const struct call *calls, uint32_t count, enum outcome outcome)
 {
@@ -125,15 +150,18 @@ static uint32_t refuse(struct worker *worker, struct call *calls, uint32_t count
     if (outcome == OUTCOME_NO_SPACE)
         atomic_store(&worker->troubled_ms, clock_ms());
     if (sqlstate_is_stale(refusal->state))
-        worker_close(worker);     /* the next connection looks again, and says what is wrong */
-    if (refusal->call == count) { /* the commit's: all of them are at fault */
-        end_all(calls, count, outcome);
+        worker_close(worker); /* the next connection looks again, and says what is wrong */
+    if (refusal->call >= count) {
+        end_all(calls, count, outcome); /* the commit's: all of them are at fault */
         return 0;
     }
+    if (sqlstate_is_timeout(refusal->state) && call_writes(&calls[refusal->call]))
+        hold(worker, calls[refusal->call].ops[0]->client);
     call_end(&calls[refusal->call], outcome);
     memmove(&calls[refusal->call], &calls[refusal->call + 1],
             (count - refusal->call - 1) * sizeof calls[0]);
-    return count - 1;
+    count--;
+    return count == 1 && calls[0].kind == CALL_HURRY ? 0 : count;
 }
 
 static void lose(struct worker *worker, const struct refusal *refusal)
@@ -148,8 +176,11 @@ static void lose(struct worker *worker, const struct refusal *refusal)
 static void accept_results(struct worker *worker, struct call *calls, uint32_t count)
 {
     atomic_store(&worker->troubled_ms, 0);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         call_answer(&calls[i], &worker->all->known);
+        if (call_writes(&calls[i]))
+            release(worker, calls[i].ops[0]->client);
+    }
 }
 
 /* Calls of one transaction, until each op has its outcome. */
@@ -203,26 +234,48 @@ static void forget_old_keys(struct worker *worker)
     run(worker, &call, 1, false);
 }
 
+/* --- a batch ---------------------------------------------------------------------------------- */
+
+/* Moves those for which it is true to the front, and returns how many these are. Each part keeps its
+ * order. */
+static uint32_t part(struct worker *worker, struct op **ops, uint32_t count,
+                     bool (*is)(struct worker *worker, const struct op *op))
+{
+    struct op *others[BATCH_OPS_MAX];
+    uint32_t yes = 0, no = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (is(worker, ops[i]))
+            ops[yes++] = ops[i];
+        else
+            others[no++] = ops[i];
+    memcpy(&ops[yes], others, no * sizeof others[0]);
+    return yes;
+}
+
+static bool is_writing(struct worker *worker, const struct op *op)
+{
+    (void)worker;
+    return op_writes(op);
+}
+
+static bool is_free(struct worker *worker, const struct op *op)
+{
+    return !find_held(worker, op->client);
+}
+
 static void book(struct worker *worker, struct op **ops, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
         worker->keyed += ops[i]->kind == OP_ENTRY && ops[i]->key_bytes > 0;
-    run(worker, worker->calls, call_make(worker->calls, ops, count), true);
+    uint32_t free_ones = part(worker, ops, count, is_free);
+    run(worker, worker->calls, call_make(worker->calls, ops, free_ones), true);
+    /* Those that were held before this batch: each in a transaction of its own, and in a hurry. */
+    uint32_t held = call_make(worker->calls, ops + free_ones, count - free_ones);
+    for (uint32_t i = 0; i < held; i++) {
+        struct call alone[] = {{.kind = CALL_HURRY}, worker->calls[i]};
+        run(worker, alone, 2, true);
+    }
     forget_old_keys(worker);
-}
-
-/* Moves what writes to the front; returns how many these are. Each half keeps its order. */
-static uint32_t part(struct op **ops, uint32_t count)
-{
-    struct op *reading[BATCH_OPS_MAX];
-    uint32_t writing = 0, read = 0;
-    for (uint32_t i = 0; i < count; i++)
-        if (op_writes(ops[i]))
-            ops[writing++] = ops[i];
-        else
-            reading[read++] = ops[i];
-    memcpy(&ops[writing], reading, read * sizeof reading[0]);
-    return writing;
 }
 
 /* Healthy is a server that answers us, where no other worker has reason to complain either. */
@@ -244,7 +297,7 @@ static void doubt_health(const struct worker *worker, struct op **ops, uint32_t 
 void worker_commit(struct worker *worker, struct op **ops, uint32_t count)
 {
     atomic_store(&worker->since_ms, clock_ms());
-    uint32_t writing = part(ops, count);
+    uint32_t writing = part(worker, ops, count, is_writing);
     book(worker, ops, writing);
     run(worker, worker->calls, call_make(worker->calls, ops + writing, count - writing), false);
     doubt_health(worker, ops + writing, count - writing);

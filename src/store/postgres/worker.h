@@ -4,6 +4,8 @@
  *
  * Purpose    Answer every op of a batch, whatever the server does: connect when there is something to
  *            do, and again when the connection is lost, with growing pauses in between.
+ *            A client whose row somebody else keeps locked is taken aside, so that it makes the others
+ *            wait once and not each time.
  * Invariant  OUTCOME_UNKNOWN: the calls were sent, and the server has not said what became of them. For
  *            every other outcome but OUTCOME_OK it has said that they are rolled back, or they were
  *            never sent. What only reads is never unknown: it is asked again, once.
@@ -26,13 +28,17 @@
 #include "store/postgres/session.h"
 #include "store/url.h"
 
+enum { HELD_MAX = 32 };
+
 struct worker {
     struct workers *all;
     PGconn *conn; /* NULL: none */
     struct call calls[BATCH_OPS_MAX];
-    int64_t retry_at_ms; /* no connection is tried before */
-    int64_t pause_ms;    /* after the next failure */
-    uint32_t keyed;      /* entries with a key since old ones were last forgotten */
+    int64_t retry_at_ms;     /* no connection is tried before */
+    int64_t pause_ms;        /* after the next failure */
+    uint32_t held[HELD_MAX]; /* clients whose last call ran out of time; 0: none */
+    uint32_t held_next;      /* the place that is used next */
+    uint32_t keyed;          /* entries with a key since old ones were last forgotten */
     int64_t forgot_ms;
     int64_t complained_ms;
     _Atomic int64_t since_ms;    /* when the present batch began; 0 between batches */
