@@ -26,7 +26,7 @@ def measure_noop(seconds):
 
 def measure_bank(bank, seconds, *options):
     with harness.new_store("api-store") as store:
-        with harness.serving(bank, store, *options) as server:
+        with harness.serving(bank, f"lmdb:{store}", *options) as server:
             seen = server.load(seconds, "mix")
             seen["rss_anon_mib"] = server.rss_anon_kib_max / 1024
         seen["entries"] = harness.entries(bank, store)

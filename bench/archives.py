@@ -237,7 +237,7 @@ def main():
 
         print(f"\np99 of {options.per_second} transactions a second, in ms", flush=True)
         rounds = []
-        with harness.serving(bank, store) as server:
+        with harness.serving(bank, f"lmdb:{store}") as server:
             quiet_p99(server.port, options.per_second, 3)  # to warm up
             for _ in range(options.rounds):
                 os.sync()  # what the import and the last round left to be written

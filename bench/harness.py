@@ -64,9 +64,9 @@ def is_200(answer):
 
 
 class Server:
-    """A running server, pinned to its core; its log is RUN/NAME.log."""
+    """A running server, pinned to its core unless told otherwise; its log is RUN/NAME.log."""
 
-    def __init__(self, name, command, port):
+    def __init__(self, name, command, port, cores=frozenset({SERVER_CORE})):
         self.name = name
         self.port = port
         RUN.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ class Server:
             self.process = subprocess.Popen(
                 list(map(str, command)),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
+                preexec_fn=lambda: os.sched_setaffinity(0, cores),
             )
         self.rss_anon_kib_max = 0
 
@@ -164,15 +164,15 @@ def noop():
         server.stop()
 
 
-def bank_command(bank, store, port, *options):
-    return [bank, "serve", "--listen", f"127.0.0.1:{port}", "--database", f"lmdb:{store}", *options]
+def bank_command(bank, database, port, *options):
+    return [bank, "serve", "--listen", f"127.0.0.1:{port}", "--database", database, *options]
 
 
 @contextlib.contextmanager
-def serving(bank, store, *options):
-    """The bank on a store; it must end well when asked to."""
+def serving(bank, database, *options, **more):
+    """The bank on a store, of which this is the URL; it must end well when asked to."""
     port = free_port()
-    server = Server("bank", bank_command(bank, store, port, *options), port)
+    server = Server("bank", bank_command(bank, database, port, *options), port, **more)
     try:
         server.wait_until_it_listens()
         yield server

@@ -25,7 +25,7 @@ def post(port, client):
 
 def fill(bank, store, transactions):
     """At least so many of the one client, exactly ten of the other."""
-    with harness.serving(bank, store, "--durability", "none") as server:
+    with harness.serving(bank, f"lmdb:{store}", "--durability", "none") as server:
         for _ in range(SHORT_HISTORY):
             if not harness.is_200(post(server.port, SHORT)):
                 server.fail("refused a credit")
@@ -41,7 +41,7 @@ def fill(bank, store, transactions):
 def start_ms(bank, store):
     """From before fork and exec to the end of the first 200 of each."""
     port = harness.free_port()
-    command = harness.bank_command(bank, store, port)
+    command = harness.bank_command(bank, f"lmdb:{store}", port)
     began = time.monotonic()
     server = harness.Server("bank", command, port)
     try:
@@ -60,7 +60,7 @@ def start_ms(bank, store):
 def statement_costs(bank, store, rounds, seconds):
     """(CPU µs of the long history's extrato, of the short one's) of each round, interleaved."""
     costs = []
-    with harness.serving(bank, store) as server:
+    with harness.serving(bank, f"lmdb:{store}") as server:
         for _ in range(rounds):
             pair = []
             for client in (LONG, SHORT):
