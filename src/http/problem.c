@@ -53,7 +53,7 @@ static const struct problem_text texts[] = {
     [PROBLEM_NO_SPACE] = {UNAVAILABLE, "indisponivel", "No space left",
                           "the store is full; nothing happened", true},
     [PROBLEM_DOWN] = {UNAVAILABLE, "indisponivel", "The store cannot serve",
-                      "the store is down; nothing happened", true},
+                      "the store cannot serve this now; nothing happened", true},
     [PROBLEM_CORRUPT] = {UNAVAILABLE, "indisponivel", "The account cannot be read",
                          "what the store holds of this account is damaged; nothing happened", true},
     [PROBLEM_UNKNOWN] = {"504 Gateway Timeout", "resultado-desconhecido", "Outcome unknown",
