@@ -22,10 +22,11 @@ _crebito_prefixes() {
 
 _crebito_value() {
     case $1 in
-    --database) _crebito_prefixes lmdb: ;;
+    --database) _crebito_prefixes lmdb: postgres:// ;;
     --listen) _crebito_prefixes 127.0.0.1: '[::1]:' unix: ;;
     --durability) _crebito_words full none ;;
     --format) _crebito_words jsonl csv ;;
+    --profile) _crebito_words durable contest ;;
     --clients) _crebito_files -f ;;
     *) ;; # a number, a time: nobody can guess it
     esac
@@ -61,10 +62,11 @@ _crebito() {
 
     case $command in
     serve)
-        options="--listen --database --map-size --socket-mode --max-connections --max-pending
-            --key-retention --durability"
+        options="--listen --database --map-size --connections --connect-timeout
+            --statement-timeout --socket-mode --max-connections --max-pending --key-retention
+            --durability"
         ;;
-    init) options="--database --map-size --clients" ;;
+    init) options="--database --map-size --profile --clients" ;;
     status) options="--listen --database --json" ;;
     'client add') options="--database --limit --balance" ;;
     'client set-limit') options="--database --limit" ;;

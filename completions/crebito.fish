@@ -15,6 +15,7 @@ end
 function __crebito_urls
     __fish_complete_directories (commandline -ct | string replace -r '^(--database=)?(lmdb:)?' '') \
         | string replace -r '^' lmdb:
+    echo postgres://
 end
 
 function __crebito_addresses
@@ -41,11 +42,15 @@ complete -c crebito -n '__crebito_is client' -a show -d 'Show an account'
 complete -c crebito -n '__crebito_is serve status' -l listen -x -a '(__crebito_addresses)' -d 'Where to serve, or whom to ask'
 complete -c crebito -n '__crebito_is serve init status client-add client-set-limit client-show verify backup export restore import' -l database -x -a '(__crebito_urls)' -d 'Which store'
 complete -c crebito -n '__crebito_is serve init import' -l map-size -x -d 'The largest the ledger may become'
+complete -c crebito -n '__crebito_is serve' -l connections -x -d 'PostgreSQL: connections at most'
+complete -c crebito -n '__crebito_is serve' -l connect-timeout -x -d 'PostgreSQL: seconds for a connection'
+complete -c crebito -n '__crebito_is serve' -l statement-timeout -x -d 'PostgreSQL: seconds for a call'
 complete -c crebito -n '__crebito_is serve' -l socket-mode -x -d 'Permissions of Unix sockets'
 complete -c crebito -n '__crebito_is serve' -l max-connections -x -d 'Connections served at once'
 complete -c crebito -n '__crebito_is serve' -l max-pending -x -d 'Transactions waiting at once'
 complete -c crebito -n '__crebito_is serve' -l key-retention -x -d 'Hours an Idempotency-Key is remembered'
 complete -c crebito -n '__crebito_is serve' -l durability -x -a 'full none' -d 'When a transaction is answered'
+complete -c crebito -n '__crebito_is init' -l profile -x -a 'durable contest' -d 'PostgreSQL: what a crash may cost'
 complete -c crebito -n '__crebito_is init' -l clients -r -F -d 'The clients of a new store, in CSV'
 complete -c crebito -n '__crebito_is client-add client-set-limit' -l limit -x -d 'The credit limit, in cents'
 complete -c crebito -n '__crebito_is client-add' -l balance -x -d 'The opening balance, in cents'
