@@ -52,20 +52,22 @@ static bool list_sane(const struct op_list *list)
 
 bool queue_sane(const struct queue *queue)
 {
+    if (queue->lane_count < 1 || queue->lane_count > LANES_MAX)
+        return false;
     for (uint32_t i = 0; i < queue->lane_count; i++)
         if (!list_sane(&queue->lanes[i].waiting))
             return false;
-    return queue->lane_count >= 1 && queue->lane_count <= LANES_MAX;
+    return true;
 }
 
 void queue_init(struct queue *queue, uint32_t lane_count)
 {
+    assert(lane_count >= 1 && lane_count <= LANES_MAX);
     memset(queue, 0, sizeof *queue);
     queue->lane_count = lane_count;
     pthread_mutex_init(&queue->mutex, NULL);
     for (uint32_t i = 0; i < lane_count; i++)
         pthread_cond_init(&queue->lanes[i].not_empty, NULL);
-    assert(queue_sane(queue));
 }
 
 void queue_free(struct queue *queue)

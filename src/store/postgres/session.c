@@ -68,16 +68,21 @@ enum session_end session_connect(PGconn **ret, const char *url, uint32_t connect
     char place[URL_SHOWN_BYTES], timeout[CONNECT_TIMEOUT_TEXT_MAX];
     snprintf(timeout, sizeof timeout, "%u", connect_timeout_s);
     url_show(place, url);
-    /* What stands in the URL comes later than our timeout, and wins over it. */
-    const char *const names[] = {"connect_timeout", "dbname", "fallback_application_name",
-                                 "client_encoding", NULL};
-    const char *const values[] = {timeout, url, "crebito", "UTF8", NULL};
+    /* A server that is gone without a word is noticed before anybody's answer is due. What stands in
+     * the URL comes later, and wins. */
+    const char *const names[] = {
+        "connect_timeout",           "keepalives_idle",  "keepalives_interval",
+        "keepalives_count",          "tcp_user_timeout", "dbname",
+        "fallback_application_name", "client_encoding",  NULL,
+    };
+    const char *const values[] = {timeout, "30", "5", "3", "9000", url, "crebito", "UTF8", NULL};
     PGconn *conn = PQconnectdbParams(names, values, 1);
     if (!conn) {
         snprintf(error, error_size, "out of memory");
         return SESSION_ABSENT;
     }
     PQsetNoticeProcessor(conn, on_notice, NULL);
+    (void)PQsetErrorContextVisibility(conn, PQSHOW_CONTEXT_NEVER);
     enum session_end end;
     if (PQstatus(conn) == CONNECTION_OK) {
         end = check_server(conn, place, error, error_size);

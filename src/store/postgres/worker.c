@@ -97,14 +97,18 @@ static void answer_without_server(struct worker *worker, struct op **ops, uint32
         ops[i]->outcome = without_server(&worker->all->known, ops[i]);
 }
 
-static void complain(struct worker *worker, const struct refusal *refusal)
+static void complain(struct worker *worker, const struct call *calls, uint32_t count,
+                     const struct refusal *refusal)
 {
     int64_t now_ms = clock_ms();
+    char client[16] = "several";
+    if (refusal->call < count && calls[refusal->call].count > 0)
+        snprintf(client, sizeof client, "%u", calls[refusal->call].ops[0]->client);
     if (worker->complained_ms != 0 && now_ms - worker->complained_ms < COMPLAIN_MS)
         return;
     worker->complained_ms = now_ms;
-    log_line(LOG_WARN, "the database refuses a call", "database", worker->all->place, "sqlstate",
-             refusal->state, "reason", refusal->words, NULL);
+    log_line(LOG_WARN, "the database refuses a call", "database", worker->all->place, "client",
+             client, "sqlstate", refusal->state, "reason", refusal->words, NULL);
 }
 
 /* --- clients taken aside ---------------------------------------------------------------------- */
@@ -140,13 +144,27 @@ static void end_all(const struct call *calls, uint32_t count, enum outcome outco
         call_end(&calls[i], outcome);
 }
 
-/* The transaction is rolled back. Takes out whose fault that was, and returns how many are left, to
- * be sent again. */
+/* Takes out the call at `at`. Where it ran out of time, the others will wait for no lock: each that is
+ * held as well would else cost everybody the same time again. Returns how many are left. */
+static uint32_t take_out(struct call *calls, uint32_t count, uint32_t at, bool hurry)
+{
+    if (hurry && calls[0].kind != CALL_HURRY) {
+        memmove(&calls[1], &calls[0], at * sizeof calls[0]);
+        calls[0] = (struct call){.kind = CALL_HURRY};
+    } else {
+        memmove(&calls[at], &calls[at + 1], (count - at - 1) * sizeof calls[0]);
+        count--;
+    }
+    return count == 1 && calls[0].kind == CALL_HURRY ? 0 : count;
+}
+
+/* The transaction is rolled back. Answers whose fault that was, and returns how many calls are left,
+ * to be sent again. */
 static uint32_t refuse(struct worker *worker, struct call *calls, uint32_t count,
                        const struct refusal *refusal)
 {
     enum outcome outcome = sqlstate_outcome(refusal->state);
-    complain(worker, refusal);
+    complain(worker, calls, count, refusal);
     if (outcome == OUTCOME_NO_SPACE)
         atomic_store(&worker->troubled_ms, clock_ms());
     if (sqlstate_is_stale(refusal->state))
@@ -155,13 +173,12 @@ static uint32_t refuse(struct worker *worker, struct call *calls, uint32_t count
         end_all(calls, count, outcome); /* the commit's: all of them are at fault */
         return 0;
     }
-    if (sqlstate_is_timeout(refusal->state) && call_writes(&calls[refusal->call]))
-        hold(worker, calls[refusal->call].ops[0]->client);
-    call_end(&calls[refusal->call], outcome);
-    memmove(&calls[refusal->call], &calls[refusal->call + 1],
-            (count - refusal->call - 1) * sizeof calls[0]);
-    count--;
-    return count == 1 && calls[0].kind == CALL_HURRY ? 0 : count;
+    struct call *culprit = &calls[refusal->call];
+    bool held = sqlstate_is_timeout(refusal->state) && call_writes(culprit);
+    if (held)
+        hold(worker, culprit->ops[0]->client);
+    call_end(culprit, outcome);
+    return take_out(calls, count, refusal->call, held);
 }
 
 static void lose(struct worker *worker, const struct refusal *refusal)
