@@ -160,6 +160,69 @@ static void signals_are_left_to_the_main_thread(void **state)
     assert_int_equal(sigismember(&before, SIGTERM), 0);
 }
 
+/* --- two lanes ------------------------------------------------------------------------------ */
+
+static atomic_int of_lane[2], wrong_lane;
+static sem_t lane_go_on[2];
+
+static void commit_in_lane(struct backend *of, uint32_t lane, struct op **batch, uint32_t count)
+{
+    (void)of;
+    sem_post(&began);
+    sem_wait(&lane_go_on[lane]);
+    for (uint32_t i = 0; i < count; i++) {
+        if (batch[i]->lane != lane)
+            atomic_fetch_add(&wrong_lane, 1);
+        batch[i]->outcome = OUTCOME_OK;
+    }
+    atomic_fetch_add(&of_lane[lane], (int)count);
+}
+
+static void a_commit_of_one_lane_does_not_wait_for_that_of_another(void **state)
+{
+    (void)state;
+    static const struct backend_calls lane_calls = {.commit = commit_in_lane};
+    static struct backend two = {&lane_calls, 2};
+    static struct committer each[2];
+    sem_init(&began, 0, 0);
+    sem_init(&wakes, 0, 0);
+    queue_init(&queue, 2);
+    port_init(&port, &queue, OPS, wake, &wakes);
+    for (uint32_t lane = 0; lane < 2; lane++) {
+        sem_init(&lane_go_on[lane], 0, 0);
+        each[lane] = (struct committer){.queue = &queue, .backend = &two, .lane = lane};
+        assert_true(committer_start(&each[lane]));
+    }
+    for (int i = 0; i < 10; i++) {
+        ops[i] = (struct op){.kind = OP_ENTRY, .outcome = OUTCOME_UNKNOWN, .lane = i % 5 == 0};
+        assert_true(port_submit(&port, &ops[i]));
+    }
+    port_hand_over(&port);
+    expect_soon(&began);
+    expect_soon(&began); /* both are at it */
+    sem_post(&lane_go_on[1]);
+    expect_soon(&wakes);
+    const struct op *answered = port_take_answered(&port);
+    assert_ptr_equal(answered, &ops[0]);
+    assert_ptr_equal(answered->next, &ops[5]);
+    assert_null(answered->next->next);
+    assert_int_equal(atomic_load(&of_lane[0]), 0);
+    queue_close(&queue);
+    sem_post(&lane_go_on[0]);
+    for (int lane = 0; lane < 2; lane++)
+        committer_stop(&each[lane]);
+    assert_int_equal(atomic_load(&of_lane[0]), 8);
+    assert_int_equal(atomic_load(&of_lane[1]), 2);
+    assert_int_equal(atomic_load(&wrong_lane), 0);
+    (void)port_take_answered(&port);
+    port_free(&port);
+    queue_free(&queue);
+    for (int lane = 0; lane < 2; lane++)
+        sem_destroy(&lane_go_on[lane]);
+    sem_destroy(&began);
+    sem_destroy(&wakes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +230,7 @@ int main(void)
         cmocka_unit_test_setup(what_comes_during_a_commit_shares_the_next_ones, setup),
         cmocka_unit_test_setup(stopping_commits_what_was_submitted, setup),
         cmocka_unit_test_setup(signals_are_left_to_the_main_thread, setup),
+        cmocka_unit_test(a_commit_of_one_lane_does_not_wait_for_that_of_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

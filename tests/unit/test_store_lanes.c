@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_store_lanes.c - a store on a backend that has several lanes: a committer for each of them, and
+ * the backend says which op goes where. Its kind is one of ours; store_kind_of() is wrapped.
+ */
+#include "unit.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "store/kind.h"
+#include "store/store.h"
+
+enum { OPS = 40 };
+
+/* --- the backend ------------------------------------------------------------------------------ */
+
+static struct {
+    struct backend backend;
+    atomic_uint committed[LANES_MAX], wrong_lane;
+    pthread_t threads[LANES_MAX];
+    unsigned opened, closed, admitted, dismissed, submitted_now;
+    bool refuse, has_thread[LANES_MAX];
+    sem_t *hold; /* lane 1 waits for it */
+} inside;
+
+static bool answer_now(struct backend *backend, struct op *op)
+{
+    (void)backend;
+    if (op->kind != OP_CLIENT)
+        return false;
+    op->outcome = OUTCOME_OK;
+    inside.submitted_now++;
+    return true;
+}
+
+static uint32_t lane_of(const struct backend *backend, const struct op *op)
+{
+    return op->client % backend->lanes;
+}
+
+static void commit(struct backend *backend, uint32_t lane, struct op **batch, uint32_t count)
+{
+    if (!inside.has_thread[lane]) {
+        inside.has_thread[lane] = true;
+        inside.threads[lane] = pthread_self();
+    }
+    if (lane == 1 && inside.hold)
+        sem_wait(inside.hold);
+    for (uint32_t i = 0; i < count; i++) {
+        if (lane_of(backend, batch[i]) != lane ||
+            !pthread_equal(inside.threads[lane], pthread_self()))
+            atomic_fetch_add(&inside.wrong_lane, 1);
+        batch[i]->outcome = OUTCOME_LIMIT_EXCEEDED;
+    }
+    atomic_fetch_add(&inside.committed[lane], count);
+}
+
+static void admit(struct backend *backend, struct queue *queue)
+{
+    (void)backend;
+    inside.admitted += queue_sane(queue);
+}
+
+static void dismiss(struct backend *backend)
+{
+    (void)backend;
+    inside.dismissed++;
+}
+
+static void close_backend(struct backend *backend)
+{
+    assert_ptr_equal(backend, &inside.backend);
+    inside.closed++;
+}
+
+static const struct backend_calls with_lanes = {
+    .answer_now = answer_now,
+    .lane_of = lane_of,
+    .commit = commit,
+    .admit = admit,
+    .dismiss = dismiss,
+    .close = close_backend,
+};
+
+static const struct backend_calls without_lanes = {
+    .answer_now = answer_now,
+    .commit = commit,
+    .close = close_backend,
+};
+
+static struct backend *open_backend(const char *place, const struct store_options *options,
+                                    char *error, size_t error_size)
+{
+    assert_string_equal(place, "place");
+    if (inside.refuse) {
+        snprintf(error, error_size, "not today");
+        return NULL;
+    }
+    inside.backend = (struct backend){
+        .calls = options->connections > 0 ? &with_lanes : &without_lanes,
+        .lanes = options->connections > 0 ? options->connections : 1,
+    };
+    inside.opened++;
+    return &inside.backend;
+}
+
+static const struct store_kind kind = {.version = CREBITO_VERSION, .open = open_backend};
+
+/* NOLINTBEGIN(bugprone-reserved-identifier) */
+__typeof__(store_kind_of) __wrap_store_kind_of;
+const struct store_kind *__wrap_store_kind_of(const char *url, const char **ret_place, char *error,
+                                              size_t error_size)
+{
+    (void)error;
+    (void)error_size;
+    assert_string_equal(url, "fake:place");
+    *ret_place = url + 5;
+    return &kind;
+}
+
+/* How many threads can still be started; and how many were. */
+static int threads_left, threads_started;
+
+__typeof__(pthread_create) __real_pthread_create, __wrap_pthread_create;
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*main)(void *), void *argument)
+{
+    if (threads_left-- <= 0)
+        return 11;
+    threads_started++;
+    return __real_pthread_create(thread, attributes, main, argument);
+}
+/* NOLINTEND(bugprone-reserved-identifier) */
+
+/* --- its user --------------------------------------------------------------------------------- */
+
+static struct store *store;
+static struct op ops[OPS];
+static sem_t wakes;
+static char error[300];
+
+static void post(void *context)
+{
+    sem_post(context);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&inside, 0, sizeof inside);
+    threads_left = LANES_MAX;
+    threads_started = 0;
+    error[0] = '\0';
+    sem_init(&wakes, 0, 0);
+    for (uint32_t i = 0; i < OPS; i++)
+        ops[i] = (struct op){.kind = OP_ENTRY, .client = i, .outcome = OUTCOME_UNKNOWN};
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    sem_destroy(&wakes);
+    return 0;
+}
+
+static bool open_store(uint32_t lanes)
+{
+    const struct store_options options = {
+        .pending_max = OPS,
+        .connections = lanes,
+        .wake = post,
+        .wake_context = &wakes,
+    };
+    return store_open(&store, "fake:place", &options, error, sizeof error);
+}
+
+static void submit_all(void)
+{
+    for (int i = 0; i < OPS; i++)
+        assert_false(store_submit(store, &ops[i]));
+    store_hand_over(store);
+}
+
+static int take_answered(void)
+{
+    int count = 0;
+    for (const struct op *op = store_take_answered(store); op; op = op->next) {
+        assert_int_equal(op->outcome, OUTCOME_LIMIT_EXCEEDED);
+        count++;
+    }
+    return count;
+}
+
+static void wait_for(int answers)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 20;
+    for (int taken = 0; taken < answers; taken += take_answered())
+        assert_int_equal(sem_timedwait(&wakes, &until), 0);
+}
+
+static void there_is_a_committer_for_each_lane_and_each_gets_its_own(void **state)
+{
+    (void)state;
+    assert_true(open_store(4));
+    assert_int_equal(threads_started, 4);
+    assert_int_equal(inside.admitted, 1);
+    submit_all();
+    wait_for(OPS);
+    store_close(store);
+    for (int lane = 0; lane < 4; lane++)
+        assert_int_equal(atomic_load(&inside.committed[lane]), OPS / 4);
+    assert_int_equal(atomic_load(&inside.wrong_lane), 0);
+    for (int lane = 1; lane < 4; lane++)
+        assert_false(pthread_equal(inside.threads[0], inside.threads[lane]));
+    assert_int_equal(inside.dismissed, 1);
+    assert_int_equal(inside.closed, 1);
+}
+
+static void as_many_lanes_as_there_may_be_are_started_and_stopped(void **state)
+{
+    (void)state;
+    assert_true(open_store(LANES_MAX));
+    assert_int_equal(threads_started, LANES_MAX);
+    submit_all();
+    wait_for(OPS);
+    store_close(store);
+    for (int lane = 0; lane < OPS; lane++)
+        assert_int_equal(atomic_load(&inside.committed[lane]), 1);
+    assert_int_equal(inside.closed, 1);
+}
+
+static void a_lane_that_waits_holds_up_no_other(void **state)
+{
+    (void)state;
+    sem_t hold;
+    sem_init(&hold, 0, 0);
+    inside.hold = &hold;
+    assert_true(open_store(4));
+    submit_all();
+    wait_for(3 * OPS / 4);
+    assert_int_equal(atomic_load(&inside.committed[1]), 0);
+    for (int i = 0; i < OPS; i++) /* however many batches it takes */
+        sem_post(&hold);
+    wait_for(OPS / 4);
+    store_close(store);
+    assert_int_equal(atomic_load(&inside.wrong_lane), 0);
+    sem_destroy(&hold);
+}
+
+static void closing_answers_what_waits_in_every_lane(void **state)
+{
+    (void)state;
+    assert_true(open_store(3));
+    for (int i = 0; i < OPS; i++)
+        assert_false(store_submit(store, &ops[i])); /* not handed over */
+    store_close(store);
+    for (int i = 0; i < OPS; i++)
+        assert_int_equal(ops[i].outcome, OUTCOME_LIMIT_EXCEEDED);
+    assert_int_equal(inside.closed, 1);
+}
+
+static void a_backend_of_one_lane_need_not_say_which(void **state)
+{
+    (void)state;
+    assert_true(open_store(0));
+    assert_int_equal(threads_started, 1);
+    assert_int_equal(inside.admitted, 0);
+    ops[3].lane = 77; /* left by somebody */
+    submit_all();
+    wait_for(OPS);
+    store_close(store);
+    assert_int_equal(atomic_load(&inside.committed[0]), OPS);
+    assert_int_equal(inside.dismissed, 0);
+    assert_int_equal(inside.closed, 1);
+}
+
+static void what_is_answered_now_goes_to_no_lane(void **state)
+{
+    (void)state;
+    assert_true(open_store(2));
+    ops[1].kind = OP_CLIENT;
+    ops[1].lane = 77;
+    assert_true(store_submit(store, &ops[1]));
+    assert_int_equal(ops[1].outcome, OUTCOME_OK);
+    assert_int_equal(inside.submitted_now, 1);
+    store_close(store);
+}
+
+static void past_what_may_be_pending_in_all_lanes_it_is_busy(void **state)
+{
+    (void)state;
+    struct op more = {.kind = OP_ENTRY, .client = 1};
+    assert_true(open_store(3));
+    for (int i = 0; i < OPS; i++)
+        assert_false(store_submit(store, &ops[i]));
+    assert_true(store_submit(store, &more));
+    assert_int_equal(more.outcome, OUTCOME_BUSY);
+    store_close(store);
+}
+
+static void a_committer_that_cannot_be_started_ends_those_that_were(void **state)
+{
+    (void)state;
+    for (int working = 0; working < 4; working++) {
+        memset(&inside, 0, sizeof inside);
+        threads_left = working;
+        threads_started = 0;
+        assert_false(open_store(4));
+        assert_int_equal(threads_started, working);
+        assert_string_equal(error, "cannot start the committer thread");
+        assert_int_equal(inside.opened, 1);
+        assert_int_equal(inside.admitted, 0);
+        assert_int_equal(inside.closed, 1);
+    }
+}
+
+static void a_backend_that_does_not_open_is_no_store(void **state)
+{
+    (void)state;
+    inside.refuse = true;
+    assert_false(open_store(4));
+    assert_string_equal(error, "not today");
+    assert_int_equal(threads_started, 0);
+    assert_int_equal(inside.closed, 0);
+}
+
+/* A process that asks one thing opens the store for it, and with one lane. */
+static void one_that_only_asks_opens_one_lane(void **state)
+{
+    (void)state;
+    struct op op = {.kind = OP_HEALTH};
+    assert_true(store_ask("fake:place", &op, error, sizeof error));
+    assert_int_equal(op.outcome, OUTCOME_LIMIT_EXCEEDED);
+    assert_int_equal(inside.backend.lanes, 1);
+    assert_int_equal(threads_started, 1);
+    op = (struct op){.kind = OP_CLIENT, .client = 7};
+    assert_true(store_ask("fake:place", &op, error, sizeof error));
+    assert_int_equal(op.outcome, OUTCOME_OK); /* at once */
+    inside.refuse = true;
+    assert_false(store_ask("fake:place", &op, error, sizeof error));
+    assert_string_equal(error, "not today");
+    assert_int_equal(inside.closed, 2);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(there_is_a_committer_for_each_lane_and_each_gets_its_own),
+        TEST(as_many_lanes_as_there_may_be_are_started_and_stopped),
+        TEST(a_lane_that_waits_holds_up_no_other),
+        TEST(closing_answers_what_waits_in_every_lane),
+        TEST(a_backend_of_one_lane_need_not_say_which),
+        TEST(what_is_answered_now_goes_to_no_lane),
+        TEST(past_what_may_be_pending_in_all_lanes_it_is_busy),
+        TEST(a_committer_that_cannot_be_started_ends_those_that_were),
+        TEST(a_backend_that_does_not_open_is_no_store),
+        TEST(one_that_only_asks_opens_one_lane),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
