@@ -27,6 +27,6 @@ const struct store_kind *store_kind_of(const char *url, const char **ret_place, 
     snprintf(error, error_size,
              "\"%.*s\" is no database that this build knows; write lmdb:FOLDER or "
              "postgres://USER@HOST/NAME",
-             (int)strcspn(url, ":"), url);
+             (int)url_scheme_bytes(url), url);
     return NULL;
 }

@@ -26,18 +26,35 @@ bool url_is_postgres(const char *url)
     return begins_with(url, postgres_schemes[0]) || begins_with(url, postgres_schemes[1]);
 }
 
-/* The user, the password and the parameters (which may repeat it) are left out. A password may hold
- * a bare '@' or '/', which it should not: so what is shown begins after the last '@' there is. */
+size_t url_scheme_bytes(const char *url)
+{
+    size_t bytes = strspn(url, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    return url[bytes] == ':' || url[bytes] == '\0' ? bytes : 0;
+}
+
+bool url_is_plain(const char *url)
+{
+    const char *at = strchr(url, '@');
+    return !at || (strcspn(url + url_scheme_bytes(url) + 3, "/?#@") ==
+                       (size_t)(at - url) - url_scheme_bytes(url) - 3 &&
+                   !strchr(at + 1, '@'));
+}
+
+/* The user, the password and the parameters (which may repeat it) are left out; of a URL that is not
+ * plain, where nobody can tell what is the password, all but the scheme. */
 void url_show(char ret[URL_SHOWN_BYTES], const char *url)
 {
-    const char *authority = strstr(url, "://");
-    if (url_lmdb_path(url) || !authority) {
+    size_t scheme = url_scheme_bytes(url);
+    if (url_lmdb_path(url)) {
         snprintf(ret, URL_SHOWN_BYTES, "%s", url);
         return;
     }
-    authority += 3;
-    const char *at = strrchr(authority, '@');
-    const char *shown = at ? at + 1 : authority;
-    snprintf(ret, URL_SHOWN_BYTES, "%.*s%.*s", (int)(authority - url), url,
-             (int)strcspn(shown, "?#"), shown);
+    if (strncmp(url + scheme, "://", 3) != 0 || !url_is_plain(url)) {
+        snprintf(ret, URL_SHOWN_BYTES, "%.*s...", scheme > 0 ? (int)scheme + 1 : 0, url);
+        return;
+    }
+    const char *at = strchr(url, '@');
+    const char *shown = at ? at + 1 : url + scheme + 3;
+    snprintf(ret, URL_SHOWN_BYTES, "%.*s://%.*s", (int)scheme, url, (int)strcspn(shown, "?#"),
+             shown);
 }

@@ -168,13 +168,29 @@ static void the_host_is_shown_behind_the_strangest_of_passwords(void **state)
 {
     (void)state;
     static const char *const urls[] = {
-        "postgres://user:secret@host:1/name",     "postgres://user:s@cret@host:1/name",
-        "postgres://user:s/cret@host:1/name",     "postgres://user:s:cret@host:1/name",
-        "postgres://user:s#cret@host:1/name",     "postgres://user:se%3Fcret@host:1/name?a=b",
+        "postgres://user:secret@host:1/name",
+        "postgres://user:s:cret@host:1/name",
+        "postgres://user:se%3Fcret@host:1/name?a=b",
         "postgres://user:secret@host:1/name?a=b",
     };
-    for (size_t i = 0; i < COUNT_OF(urls); i++)
+    for (size_t i = 0; i < COUNT_OF(urls); i++) {
+        assert_true(url_is_plain(urls[i]));
         assert_string_equal(show(urls[i]), "postgres://host:1/name");
+    }
+}
+
+static void where_nobody_can_tell_what_is_the_password_nothing_is_shown(void **state)
+{
+    (void)state;
+    static const char *const urls[] = {
+        "postgres://user:s@cret@host:1/name", "postgres://user:s/cret@host:1/name",
+        "postgres://user:s#cret@host:1/name", "postgres://user:s?cret@host:1/name",
+        "postgres://user:s@host:1/name?a=@b",
+    };
+    for (size_t i = 0; i < COUNT_OF(urls); i++) {
+        assert_false(url_is_plain(urls[i]));
+        assert_string_equal(show(urls[i]), "postgres:...");
+    }
 }
 
 static void what_is_long_is_cut(void **state)
@@ -220,6 +236,7 @@ int main(void)
         cmocka_unit_test(what_holds_no_password_is_shown),
         cmocka_unit_test(no_password_is_ever_shown),
         cmocka_unit_test(the_host_is_shown_behind_the_strangest_of_passwords),
+        cmocka_unit_test(where_nobody_can_tell_what_is_the_password_nothing_is_shown),
         cmocka_unit_test(what_is_long_is_cut),
         cmocka_unit_test(whatever_is_given_the_password_before_the_last_at_is_not_shown),
     };

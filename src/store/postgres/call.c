@@ -306,12 +306,16 @@ static void answer_book(const struct call *call, struct known *known)
 static void answer_terms(const struct call *call, struct known *known)
 {
     struct op *op = call->ops[0];
-    int bytes;
-    bool replayed;
-    const char *word = value_at(call->result, 0, 0, &bytes);
-    bool readable = outcome_of(word, bytes, &op->outcome, &replayed) &&
-                    (call->kind == CALL_OPEN || op->outcome != OUTCOME_OK ||
-                     int8_at(call->result, 0, 1, &op->balance_cents));
+    bool replayed, opens = call->kind == CALL_OPEN;
+    bool readable = has_shape(call->result, 1, opens ? 1 : 2);
+    if (readable) {
+        int bytes;
+        const char *word = value_at(call->result, 0, 0, &bytes);
+        readable = outcome_of(word, bytes, &op->outcome, &replayed) &&
+                   (opens || op->outcome != OUTCOME_OK ||
+                    (int8_at(call->result, 0, 1, &op->balance_cents) &&
+                     ledger_terms_sane(op->client, op->limit_cents, op->balance_cents)));
+    }
     if (!readable)
         op->outcome = OUTCOME_UNKNOWN;
     else if (op->outcome == OUTCOME_OK)
@@ -359,33 +363,51 @@ static void answer_statement(const struct call *call, struct known *known)
         known_add(known, op->client);
 }
 
+static bool client_at(const PGresult *result, int row, uint32_t *ret)
+{
+    int32_t client;
+    int bytes;
+    const char *value = PQnfields(result) == 1 ? value_at(result, row, 0, &bytes) : NULL;
+    if (!wire_get_int4(value, value ? bytes : 0, &client) || client < 1)
+        return false;
+    *ret = (uint32_t)client;
+    return true;
+}
+
+/* That these are all is said last: whoever reads it finds them. */
 static void answer_learn(const struct call *call, struct known *known)
 {
     int rows = PQntuples(call->result);
-    atomic_store(&known->all, rows <= KNOWN_MAX);
+    bool all = rows <= KNOWN_MAX;
     for (int row = 0; row < rows; row++) {
-        int32_t client;
-        int bytes;
-        const char *value = value_at(call->result, row, 0, &bytes);
-        if (wire_get_int4(value, bytes, &client))
-            known_add(known, (uint32_t)client);
+        uint32_t client;
+        bool readable = client_at(call->result, row, &client);
+        if (readable)
+            known_add(known, client);
+        all = all && readable && known_has(known, client);
     }
+    atomic_store(&known->all, all);
 }
 
+/* Who is not among the ids does not exist, unless one of them cannot be read. */
 static void answer_clients(const struct call *call, struct known *known)
 {
+    int rows = PQntuples(call->result);
+    bool readable = true;
     call_end(call, OUTCOME_NO_CLIENT);
-    for (int row = 0; row < PQntuples(call->result); row++) {
-        int32_t client;
-        int bytes;
-        const char *value = value_at(call->result, row, 0, &bytes);
-        if (!wire_get_int4(value, bytes, &client))
+    for (int row = 0; row < rows; row++) {
+        uint32_t client = 0;
+        readable = client_at(call->result, row, &client) && readable;
+        if (client == 0)
             continue;
-        known_add(known, (uint32_t)client);
+        known_add(known, client);
         for (uint32_t i = 0; i < call->count; i++)
-            if (call->ops[i]->client == (uint32_t)client)
+            if (call->ops[i]->client == client)
                 call->ops[i]->outcome = OUTCOME_OK;
     }
+    for (uint32_t i = 0; i < call->count; i++)
+        if (!readable && call->ops[i]->outcome == OUTCOME_NO_CLIENT)
+            call->ops[i]->outcome = OUTCOME_CORRUPT;
 }
 
 static void answer_health(const struct call *call)

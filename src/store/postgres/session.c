@@ -68,6 +68,12 @@ enum session_end session_connect(PGconn **ret, const char *url, uint32_t connect
     char place[URL_SHOWN_BYTES], timeout[CONNECT_TIMEOUT_TEXT_MAX];
     snprintf(timeout, sizeof timeout, "%u", connect_timeout_s);
     url_show(place, url);
+    if (!url_is_plain(url)) { /* libpq would repeat pieces of it */
+        snprintf(error, error_size,
+                 "%s: in a URL, @ : / ? and # of a password are written %%40 %%3A %%2F %%3F %%23",
+                 place);
+        return SESSION_REFUSED;
+    }
     /* A server that is gone without a word is noticed before anybody's answer is due. What stands in
      * the URL comes later, and wins. */
     const char *const names[] = {

@@ -105,8 +105,9 @@ bool wire_get_int8(const char *value, int bytes, int64_t *ret)
 bool wire_get_time(const char *value, int bytes, int64_t *ret_us)
 {
     int64_t time;
-    if (!wire_get_int8(value, bytes, &time) || time > INT64_MAX - EPOCH_DIFFERENCE_US)
-        return false; /* infinity, for one */
+    if (!wire_get_int8(value, bytes, &time) || time > INT64_MAX - EPOCH_DIFFERENCE_US ||
+        time == INT64_MIN)
+        return false; /* infinity, for one, and -infinity */
     *ret_us = time + EPOCH_DIFFERENCE_US;
     return true;
 }
