@@ -116,7 +116,8 @@ enum archive_end schema_install_new(struct query *query)
     if (end != ARCHIVE_DONE)
         return end;
     if (version != SCHEMA_NONE)
-        return query_say(query, ARCHIVE_FAILED, "there is a bank in this database already");
+        return query_say(query, ARCHIVE_FAILED, "there is %s in this database already",
+                         version == SCHEMA_FIRST ? "an older bank" : "a bank");
     return schema_install(query, false, PROFILE_AS_IT_IS);
 }
 
