@@ -245,7 +245,7 @@ def test_no_output_has_a_password_or_a_user_in_it(empty, tmp_path):
              f"postgres://postgres:{PASSWORD}@127.0.0.1:{empty.cluster.port}/{empty.name}?sslmode=verify-full"]
     commands = (["verify"], ["status"], ["status", "--json"], ["export"], ["import"], ["init"],
                 ["init", "--clients", tmp_path / "clients.csv"], ["init", "--profile", "durable"],
-                ["client", "show", "1"], ["backup", tmp_path / "copy"], ["restore", tmp_path])
+["backup", tmp_path / "copy"], ["restore", tmp_path])
     for database in [url, *wrong]:
         for command in commands:
             done = crebito(*command, "--database", database)
