@@ -18,6 +18,7 @@
 #include "ops/task.h"
 #include "store/archive.h"
 #include "store/store.h"
+#include "store/url.h"
 
 static_assert((int)JSONL_WRITTEN_BYTES_MAX <= (int)OUTPUT_PIECE_BYTES_MAX, "a line is one piece");
 static_assert((int)CSV_ROW_BYTES_MAX <= (int)OUTPUT_PIECE_BYTES_MAX, "so is a row");
@@ -97,7 +98,9 @@ static int work(struct task *task, void *context)
         return EXIT_FAILED;
     }
     if (export.wrong[0] != '\0') {
-        snprintf(task->words, sizeof task->words, "%s: %s", export.options->database, export.wrong);
+        char shown[URL_SHOWN_BYTES];
+        url_show(shown, export.options->database);
+        snprintf(task->words, sizeof task->words, "%s: %s", shown, export.wrong);
         return EXIT_FAILED;
     }
     if (end != ARCHIVE_STOPPED)

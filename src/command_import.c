@@ -14,6 +14,7 @@
 #include "ops/task.h"
 #include "store/archive.h"
 #include "store/store.h"
+#include "store/url.h"
 
 enum { ERROR_BYTES_MAX = 512 };
 
@@ -90,9 +91,10 @@ static int work(struct task *task, void *context)
     end = archive_build_finish(build, task, &facts, error, sizeof error);
     if (end != ARCHIVE_DONE)
         return say_store(task, end, error);
-    snprintf(task->words, sizeof task->words, "%s: ready, %llu accounts, %llu records",
-             options->database, (unsigned long long)facts.accounts,
-             (unsigned long long)facts.records);
+    char shown[URL_SHOWN_BYTES];
+    url_show(shown, options->database);
+    snprintf(task->words, sizeof task->words, "%s: ready, %llu accounts, %llu records", shown,
+             (unsigned long long)facts.accounts, (unsigned long long)facts.records);
     return EXIT_DONE;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "store/store.h"
+#include "store/url.h"
 
 static enum store_profile profile_of(const struct options *options)
 {
@@ -34,15 +35,29 @@ int command_init(const struct options *options)
         fprintf(stderr, "crebito: %s: %s\n", options->database_source, error);
         return EXIT_USAGE;
     }
+    if (options->profile && !url_is_postgres(options->database)) {
+        fprintf(stderr, "crebito: init: --profile is for PostgreSQL, and this is %s\n",
+                options->database);
+        return EXIT_USAGE;
+    }
     bool was_there = store_inspect(&facts, options->database, error, sizeof error);
-    if (!was_there && options->clients_file)
-        return command_init_clients(options);
+    if (!was_there && options->clients_file) {
+        int status = command_init_clients(options);
+        /* Then it is there, and takes the profile as any other. */
+        if (status == EXIT_DONE && options->profile && !create(options, error, sizeof error)) {
+            fprintf(stderr, "crebito: %s\n", error);
+            return EXIT_FAILED;
+        }
+        return status;
+    }
     if (!create(options, error, sizeof error) ||
         !store_inspect(&facts, options->database, error, sizeof error)) {
         fprintf(stderr, "crebito: %s\n", error);
         return EXIT_FAILED;
     }
-    printf("%s: ready, %llu accounts, %llu records%s%s\n", options->database,
+    char shown[URL_SHOWN_BYTES];
+    url_show(shown, options->database);
+    printf("%s: ready, %llu accounts, %llu records%s%s\n", shown,
            (unsigned long long)facts.accounts, (unsigned long long)facts.records,
            options->clients_file ? "; it was there already, and nothing was read from " : "",
            options->clients_file ? options->clients_file : "");

@@ -15,6 +15,7 @@
 #include "exchange/clients_csv.h"
 #include "ops/task.h"
 #include "store/archive.h"
+#include "store/url.h"
 
 enum {
     ERROR_BYTES_MAX = 512,
@@ -151,7 +152,9 @@ static int work(struct task *task, void *context)
         end = archive_build_finish(build, task, &facts, error, sizeof error);
     }
     if (end == ARCHIVE_DONE) {
-        add_line(task, 0, "%s: ready, %llu accounts, %llu records", options->database,
+        char shown[URL_SHOWN_BYTES];
+        url_show(shown, options->database);
+        add_line(task, 0, "%s: ready, %llu accounts, %llu records", shown,
                  (unsigned long long)facts.accounts, (unsigned long long)facts.records);
         return EXIT_DONE;
     }

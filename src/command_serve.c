@@ -12,6 +12,7 @@
 #include "http/server.h"
 #include "ops/log.h"
 #include "store/store.h"
+#include "store/url.h"
 
 enum {
     ERROR_BYTES_MAX = 512,
@@ -96,9 +97,12 @@ int command_serve(const struct options *options)
     };
     if (!store_open(&store, options->database, &store_options, error, sizeof error))
         goto free_server;
-    if (!options->durable)
+    if (!options->durable) {
+        char shown[URL_SHOWN_BYTES];
+        url_show(shown, options->database);
         log_line(LOG_WARN, "durability is none: a crash of the machine may lose the whole ledger",
-                 "database", options->database, NULL);
+                 "database", shown, NULL);
+    }
     bool served = server_run(server, store, error, sizeof error);
     store_close(store);
     server_free(server);

@@ -12,6 +12,7 @@
 
 #include "http/probe.h"
 #include "store/store.h"
+#include "store/url.h"
 
 enum { PROBE_TIMEOUT_MS = 2000 };
 
@@ -28,8 +29,10 @@ static double mib(uint64_t bytes)
 static void print_text(const struct options *options, const struct health *health,
                        const struct store_facts *facts)
 {
+    char shown[URL_SHOWN_BYTES];
+    url_show(shown, options->database);
     printf("server    %s: %s\n", options->listen[0], health->answer);
-    printf("store     %s, layout %u\n", options->database, facts->layout);
+    printf("store     %s, layout %u\n", shown, facts->layout);
     printf("owner     %s\n", facts->owner[0] ? facts->owner : "nobody");
     printf("accounts  %llu\n", (unsigned long long)facts->accounts);
     printf("records   %llu\n", (unsigned long long)facts->records);
@@ -68,6 +71,8 @@ static bool print_json(const struct options *options, const struct health *healt
                        const struct store_facts *facts)
 {
     bool bounded = facts->capacity_bytes != 0;
+    char shown[URL_SHOWN_BYTES];
+    url_show(shown, options->database);
     const struct {
         const char *part, *name;
         json_t *value;
@@ -75,7 +80,7 @@ static bool print_json(const struct options *options, const struct health *healt
         {"server", "address", json_text(options->listen[0])},
         {"server", "healthy", json_boolean(health->healthy)},
         {"server", "answer", json_text(health->answer)},
-        {"store", "database", json_text(options->database)},
+        {"store", "database", json_text(shown)},
         {"store", "layout", number(facts->layout)},
         {"store", "owner", facts->owner[0] ? json_text(facts->owner) : json_null()},
         {"store", "accounts", number(facts->accounts)},

@@ -8,19 +8,20 @@
 
 #include "ops/task.h"
 #include "store/archive.h"
+#include "store/url.h"
 
 static int verify(struct task *task, void *context)
 {
     const struct options *options = context;
     struct archive_facts facts;
-    char error[512] = "";
+    char error[512] = "", shown[URL_SHOWN_BYTES];
+    url_show(shown, options->database);
     switch (archive_verify(options->database, task, &facts, error, sizeof error)) {
     case ARCHIVE_DONE:
         snprintf(task->words, sizeof task->words,
-                 "%s: sound: %llu accounts, %llu entries, %llu keys; %llu records followed",
-                 options->database, (unsigned long long)facts.accounts,
-                 (unsigned long long)facts.entries, (unsigned long long)facts.keys,
-                 (unsigned long long)facts.records);
+                 "%s: sound: %llu accounts, %llu entries, %llu keys; %llu records followed", shown,
+                 (unsigned long long)facts.accounts, (unsigned long long)facts.entries,
+                 (unsigned long long)facts.keys, (unsigned long long)facts.records);
         return EXIT_DONE;
     case ARCHIVE_WRONG:
     case ARCHIVE_STOPPED:

@@ -26,7 +26,7 @@ bool history_sane(const struct history *history)
 {
     if (history->last_sequence == 0)
         return history->entries == 0 && history->limit_cents == 0 && history->balance_cents == 0 &&
-               history->opening_balance_cents == 0;
+               history->opening_balance_cents == 0 && history->last_time_us == 0;
     return ledger_terms_sane(history->client, history->limit_cents, history->balance_cents) &&
            history->entries < history->last_sequence;
 }
@@ -60,7 +60,10 @@ const char *journal_follow(struct history *history, const struct journal_record 
         return "its link is not to the account's record before it";
     if (record->sequence <= history->last_sequence)
         return "its sequence does not rise";
+    if (is_open && record->entry.time_us <= history->last_time_us)
+        return "its time does not rise";
     next.last_sequence = record->sequence;
+    next.last_time_us = record->entry.time_us;
 
     const char *wrong = NULL;
     switch (record->kind) {

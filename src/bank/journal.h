@@ -42,6 +42,7 @@ struct journal_record {
 struct history {
     uint64_t last_sequence; /* 0: none yet, and then all else but `client` is 0 as well */
     uint64_t entries;       /* of its records, those that moved money */
+    int64_t last_time_us;   /* times of one account rise; those of two may be equal */
     int64_t limit_cents;
     int64_t balance_cents;
     int64_t opening_balance_cents;

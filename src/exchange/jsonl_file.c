@@ -108,8 +108,8 @@ enum jsonl_file_step jsonl_file_record(struct jsonl_file *file, struct archive_r
     if (journal->sequence != file->sequence + 1)
         return wrong(file, error, error_size, "sequence must be %llu, and is %llu",
                      (unsigned long long)file->sequence + 1, (unsigned long long)journal->sequence);
-    if (journal->entry.time_us <= file->time_us)
-        return wrong(file, error, error_size, "time must be later than that of the record before");
+    if (journal->entry.time_us < file->time_us)
+        return wrong(file, error, error_size, "time must not be before that of the record before");
     file->sequence++;
     file->time_us = journal->entry.time_us;
     *ret = line.record;

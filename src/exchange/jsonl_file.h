@@ -3,7 +3,7 @@
  * jsonl_file.h - a whole ledger as text: a header, its records, an end.
  *
  * Purpose    What makes lines a ledger: the header comes first and says that nothing was left out,
- *            sequences are 1, 2, 3 ..., times rise, the end says how many records there were, and
+ *            sequences are 1, 2, 3 ..., times never go back, the end says how many records there were, and
  *            nothing follows it. A file that was cut short anywhere is found out.
  * Invariant  `sequence` records were returned.
  * Ownership  The caller owns the struct, which holds the buffer.

@@ -101,7 +101,7 @@ static void walk_journal(struct audit *ret, struct replayed *replayed, MDB_curso
         uint64_t sequence = sequence_key_decode(key.mv_data);
         assert_true(sequence == ++ret->sequences); /* no gap */
         assert_true(journal_record_decode(&record, sequence, value.mv_data, value.mv_size));
-        assert_true(record.entry.time_us > ret->last_time_us || sequence == 1);
+        assert_true(record.entry.time_us >= ret->last_time_us || sequence == 1);
         ret->last_time_us = record.entry.time_us;
         ret->entries += journal_moves_money(record.kind);
         replay(replayed, &record);

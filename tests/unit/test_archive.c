@@ -496,7 +496,7 @@ static void records_that_do_not_follow_are_refused(void **state)
         {.says = "its balance", .at = 700, .balance = 1},
         {.says = "its balance", .at = 700, .amount = 1},
         {.says = "its limit", .at = 700, .limit = 1},
-        {.says = "its time", .at = 700, .time = -1},
+        {.says = "its time goes back", .at = 700, .time = -2},
         {.says = "not been opened", .at = 700, .client = 6},
         {.says = "there already", .at = 700, .kind = JOURNAL_OPENING},
         {.says = "below the limit", .at = 701, .amount = INT64_C(9000000000)},

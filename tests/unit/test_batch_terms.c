@@ -315,16 +315,16 @@ static void an_account_that_cannot_be_read_is_neither_opened_nor_changed(void **
 
 /* --- step by step --------------------------------------------------------------------------- */
 
-static void a_batch_in_steps_takes_the_times_it_is_given_as_far_as_they_rise(void **state)
+static void a_batch_in_steps_takes_the_times_it_is_given_unless_they_go_back(void **state)
 {
     (void)state;
     struct op ops[] = {open_op(7, 100, 5), entry_op(7, D, 10, "k"), limit_op(7, 50),
                        entry_op(7, D, 46, NULL)};
-    static const int64_t clock[] = {1000, 1000, 500, 2000}, times[] = {1000, 1001, 1002, 2000};
+    static const int64_t given[] = {1000, 1000, 500, 2000}, times[] = {1000, 1000, 1001, 2000};
     MDB_txn *txn = ledger_begin();
     batch_begin(&ledger.batch);
     for (uint32_t i = 0; i < COUNT_OF(ops); i++) {
-        batch_clock(&ledger.batch, LEDGER_START_US + clock[i]);
+        batch_time(&ledger.batch, LEDGER_START_US + given[i]);
         assert_int_equal(batch_one(&ledger.batch, txn, &ops[i]), MDB_SUCCESS);
         assert_int_equal(ops[i].outcome, i == 3 ? OUTCOME_LIMIT_EXCEEDED : OUTCOME_OK);
     }
@@ -348,7 +348,7 @@ static void a_batch_in_steps_clears_no_key(void **state)
     struct op op = entry_op(2, C, 1, NULL);
     MDB_txn *txn = ledger_begin();
     batch_begin(&ledger.batch);
-    batch_clock(&ledger.batch, ledger.now_us + 30 * DAY_US);
+    batch_time(&ledger.batch, ledger.now_us + 30 * DAY_US);
     assert_int_equal(batch_one(&ledger.batch, txn, &op), MDB_SUCCESS);
     assert_int_equal(batch_finish(&ledger.batch, txn), MDB_SUCCESS);
     assert_int_equal(mdb_txn_commit(txn), MDB_SUCCESS);
@@ -406,7 +406,7 @@ int main(void)
         TEST(neither_an_opening_nor_a_limit_stands_among_the_last_ten),
         TEST(times_rise_over_records_of_every_kind),
         TEST(an_account_that_cannot_be_read_is_neither_opened_nor_changed),
-        TEST(a_batch_in_steps_takes_the_times_it_is_given_as_far_as_they_rise),
+        TEST(a_batch_in_steps_takes_the_times_it_is_given_unless_they_go_back),
         TEST(a_batch_in_steps_clears_no_key),
         TEST(no_batch_is_larger_than_it_may_be),
     };

@@ -10,9 +10,10 @@
 
 enum { CLIENT = 7 };
 
-/* An account that was opened as record 3 with -5 and has not moved since. */
+/* An account that was opened as record 3, at time 1, with -5 and has not moved since. */
 static const struct history opened = {
     .last_sequence = 3,
+    .last_time_us = 1,
     .limit_cents = 100,
     .balance_cents = -5,
     .opening_balance_cents = -5,
@@ -35,6 +36,7 @@ static struct journal_record limit_of(int64_t limit_cents)
     record.kind = JOURNAL_LIMIT;
     record.sequence = 8;
     record.previous_sequence = 3;
+    record.entry.time_us = 2;
     return record;
 }
 
@@ -54,6 +56,7 @@ static struct journal_record entry_of(enum journal_kind kind, int64_t amount_cen
 static void expect_history(const struct history *is, const struct history *should)
 {
     assert_true(is->last_sequence == should->last_sequence);
+    assert_true(is->last_time_us == should->last_time_us);
     assert_true(is->entries == should->entries);
     assert_true(is->limit_cents == should->limit_cents);
     assert_true(is->balance_cents == should->balance_cents);
@@ -183,6 +186,8 @@ static void each_clause_of_a_sane_history_counts(void **state)
     assert_false(history_sane(&history));
     history = (struct history){.opening_balance_cents = 1};
     assert_false(history_sane(&history));
+    history = (struct history){.last_time_us = 1};
+    assert_false(history_sane(&history));
     history = opened;
     history.entries = 2; /* three records: an opening and two entries */
     assert_true(history_sane(&history));
@@ -276,12 +281,43 @@ static void sequences_rise(void **state)
     (void)state;
     struct journal_record record = limit_of(100);
     struct history after = opened;
+    after.last_time_us = 2;
     for (record.sequence = 0; record.sequence <= 3; record.sequence++)
         expect_refused(&opened, &record, "its sequence does not rise");
     after.last_sequence = 4;
     expect_follows(&opened, &record, &after);
     record.sequence = after.last_sequence = UINT64_MAX;
     expect_follows(&opened, &record, &after);
+}
+
+static void times_of_an_account_rise(void **state)
+{
+    (void)state;
+    struct journal_record record = limit_of(100);
+    struct history after = opened;
+    after.last_sequence = 8;
+    static const int64_t late[] = {1, 0, -1, INT64_MIN}, later[] = {2, 3, INT64_MAX};
+    for (size_t i = 0; i < COUNT_OF(late); i++) {
+        record.entry.time_us = late[i];
+        expect_refused(&opened, &record, "its time does not rise");
+    }
+    for (size_t i = 0; i < COUNT_OF(later); i++) {
+        record.entry.time_us = after.last_time_us = later[i];
+        expect_follows(&opened, &record, &after);
+    }
+}
+
+static void an_opening_may_be_of_any_time(void **state)
+{
+    (void)state;
+    const struct history none = {0};
+    struct journal_record record = opening_of(100, -5);
+    struct history after = opened;
+    static const int64_t times[] = {INT64_MIN, -1, 0, INT64_MAX};
+    for (size_t i = 0; i < COUNT_OF(times); i++) {
+        record.entry.time_us = after.last_time_us = times[i];
+        expect_follows(&none, &record, &after);
+    }
 }
 
 /* --- limits --------------------------------------------------------------------------------- */
@@ -294,6 +330,7 @@ static void a_limit_is_raised_or_lowered_to_the_debt(void **state)
         struct journal_record record = limit_of(limits[i]);
         struct history after = opened;
         after.last_sequence = 8;
+        after.last_time_us = 2;
         after.limit_cents = limits[i];
         expect_follows(&opened, &record, &after);
     }
@@ -328,6 +365,7 @@ static void entries_add_up(void **state)
         struct journal_record record = entry_of(steps[i].kind, steps[i].amount, steps[i].balance);
         record.previous_sequence = history.last_sequence;
         record.sequence = after.last_sequence = history.last_sequence + 1 + 2 * i;
+        record.entry.time_us = after.last_time_us = history.last_time_us + 1 + (int64_t)i;
         after.balance_cents = steps[i].balance;
         after.entries++;
         expect_follows(&history, &record, &after);
@@ -415,6 +453,8 @@ int main(void)
         cmocka_unit_test(there_is_no_record_zero),
         cmocka_unit_test(every_record_links_to_the_one_before_it),
         cmocka_unit_test(sequences_rise),
+        cmocka_unit_test(times_of_an_account_rise),
+        cmocka_unit_test(an_opening_may_be_of_any_time),
         cmocka_unit_test(a_limit_is_raised_or_lowered_to_the_debt),
         cmocka_unit_test(a_change_of_the_limit_moves_no_money),
         cmocka_unit_test(entries_add_up),

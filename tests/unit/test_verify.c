@@ -194,13 +194,33 @@ static void a_key_that_is_no_sequence_is_wrong(void **state)
     expect_wrong("journal record 21 is missing");
 }
 
-static void time_that_stands_still_is_named(void **state)
+static void time_that_goes_back_is_named(void **state)
 {
     (void)state;
     struct journal_record record = journal_at(12);
-    record.entry.time_us = journal_at(11).entry.time_us;
+    record.entry.time_us = journal_at(11).entry.time_us - 1;
+    put_journal(&record);
+    expect_wrong("journal record 12 (client 1): its time goes back");
+}
+
+static void time_that_stands_still_within_an_account_is_named(void **state)
+{
+    (void)state;
+    struct journal_record record = journal_at(12), before = journal_at(11);
+    assert_int_equal(before.client, record.client);
+    record.entry.time_us = before.entry.time_us;
     put_journal(&record);
     expect_wrong("journal record 12 (client 1): its time does not rise");
+}
+
+static void two_accounts_may_have_records_of_one_time(void **state)
+{
+    (void)state;
+    struct journal_record record = journal_at(2);
+    assert_true(record.client != journal_at(1).client);
+    record.entry.time_us = journal_at(1).entry.time_us;
+    put_journal(&record);
+    expect_sound();
 }
 
 static void a_record_that_does_not_follow_is_named_with_the_reason(void **state)
@@ -480,7 +500,9 @@ int main(void)
         DAMAGED(a_missing_first_record_is_named),
         DAMAGED(an_empty_journal_is_wrong),
         DAMAGED(a_key_that_is_no_sequence_is_wrong),
-        DAMAGED(time_that_stands_still_is_named),
+        DAMAGED(time_that_goes_back_is_named),
+        DAMAGED(time_that_stands_still_within_an_account_is_named),
+        DAMAGED(two_accounts_may_have_records_of_one_time),
         DAMAGED(a_record_that_does_not_follow_is_named_with_the_reason),
         DAMAGED(a_debit_past_the_limit_is_named_though_all_sums_agree),
         DAMAGED(an_account_that_is_not_its_history_is_named),

@@ -322,10 +322,17 @@ void batch_begin(struct batch *batch)
     memset(batch->slots, 0, sizeof batch->slots);
 }
 
-void batch_clock(struct batch *batch, int64_t now_us)
+/* The clock may stand still or step back; the journal's times do not. */
+static void keep_time(struct batch *batch, int64_t now_us)
 {
     if (batch->last_time_us < now_us - 1)
         batch->last_time_us = now_us - 1;
+}
+
+void batch_time(struct batch *batch, int64_t time_us)
+{
+    if (time_us >= batch->last_time_us)
+        batch->last_time_us = time_us - 1; /* the next record's is one later */
 }
 
 int batch_finish(struct batch *batch, MDB_txn *txn)
@@ -338,7 +345,7 @@ int batch_apply(struct batch *batch, MDB_txn *txn, struct op **ops, uint32_t cou
 {
     assert(count <= BATCH_OPS_MAX);
     batch_begin(batch);
-    batch_clock(batch, now_us);
+    keep_time(batch, now_us);
 
     int result = MDB_SUCCESS;
     for (uint32_t i = 0; result == MDB_SUCCESS && i < count; i++)

@@ -4,7 +4,8 @@
  *
  * Purpose    Apply ops in order: the key, the rule, the journal; then write each account once,
  *            however many of the batch's ops were its own.
- * Invariant  Journal sequences have no gap and times rise strictly, over restarts too. After
+ * Invariant  Journal sequences have no gap and times rise strictly, over restarts too,
+ *            unless they were brought along (batch_time()). After
  *            batch_undo() the next batch begins where this one did.
  * Ownership  Borrows the transaction and the ops during batch_apply().
  * Threads    The committer's.
@@ -65,11 +66,11 @@ MUST_CHECK int batch_open(struct batch *batch, const struct environment *environ
 MUST_CHECK int batch_apply(struct batch *batch, MDB_txn *txn, struct op **ops, uint32_t count,
                            int64_t now_us, int64_t key_now_us);
 
-/* The same in steps, for whoever brings the times along: begin, then for each op the clock (which
- * may stand still or step back; the journal's times do not) and the op, then finish. No key is
+/* The same in steps, for whoever brings the times along: begin, then for each op its time (which may
+ * be that of the record before; an earlier one is not taken) and the op, then finish. No key is
  * cleared. At most BATCH_OPS_MAX ops between begin and finish. */
 void batch_begin(struct batch *batch);
-void batch_clock(struct batch *batch, int64_t now_us);
+void batch_time(struct batch *batch, int64_t time_us);
 MUST_CHECK int batch_one(struct batch *batch, MDB_txn *txn, struct op *op);
 MUST_CHECK int batch_finish(struct batch *batch, MDB_txn *txn);
 

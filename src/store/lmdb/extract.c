@@ -140,7 +140,7 @@ static enum archive_end tell(struct extract *extract)
 
 /* --- where to begin and to end -------------------------------------------------------------- */
 
-/* Times rise with the sequence: halve until the last record before since_us is found. */
+/* Times never go back: halve until the last record before since_us is found. */
 static int find_since(struct extract *extract)
 {
     uint64_t before = 0, from = extract->last_sequence + 1; /* `before` is too old, `from` is not */

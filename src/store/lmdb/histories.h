@@ -21,7 +21,7 @@
 #include "must_check.h"
 
 #ifndef HISTORIES_SLOTS           /* a test makes it small */
-#define HISTORIES_SLOTS (1 << 19) /* 24 MiB, of which only what is used is touched */
+#define HISTORIES_SLOTS (1 << 19) /* 28 MiB, of which only what is used is touched */
 #endif
 
 enum {

@@ -118,7 +118,7 @@ static const char *disagreement(const struct replay *replay, const struct op *op
     if (replay->batch.last_sequence != journal->sequence)
         return "its sequence is not the next one";
     if (replay->batch.last_time_us != journal->entry.time_us)
-        return "its time does not rise";
+        return "its time goes back";
     if (op->balance_cents != journal->balance_cents)
         return "its balance is not the one before it and its amount";
     if (op->limit_cents != journal->limit_cents)
@@ -130,11 +130,12 @@ enum archive_end replay_add(struct replay *replay, const struct archive_record *
                             size_t error_size)
 {
     const struct journal_record *journal = &record->journal;
+    const int64_t last_time_us = replay->batch.last_time_us;
     struct op op = op_of(record);
 
     int result = make_ready(replay);
     if (result == MDB_SUCCESS) {
-        batch_clock(&replay->batch, journal->entry.time_us);
+        batch_time(&replay->batch, journal->entry.time_us);
         result = batch_one(&replay->batch, replay->txn, &op);
     }
     if (result != MDB_SUCCESS) {
@@ -150,6 +151,7 @@ enum archive_end replay_add(struct replay *replay, const struct archive_record *
         return ARCHIVE_DONE;
     if (op.outcome == OUTCOME_OK)
         replay->broken = true;
+    replay->batch.last_time_us = last_time_us; /* of it nothing stays */
     snprintf(error, error_size, "client %u: %s", journal->client, wrong);
     return ARCHIVE_WRONG;
 }

@@ -73,8 +73,8 @@ static enum archive_end follow_record(struct verify *verify, uint64_t sequence,
     if (!journal_record_decode(&record, sequence, value->mv_data, value->mv_size))
         return wrong(verify, "journal record %llu: its bytes are not those that were written",
                      number);
-    if (sequence > 1 && record.entry.time_us <= verify->last_time_us)
-        return wrong(verify, "journal record %llu (client %u): its time does not rise", number,
+    if (sequence > 1 && record.entry.time_us < verify->last_time_us)
+        return wrong(verify, "journal record %llu (client %u): its time goes back", number,
                      record.client);
     if (record.client % verify->passes == verify->pass) {
         struct history *history = histories_of(&verify->histories, record.client);

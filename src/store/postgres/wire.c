@@ -32,6 +32,11 @@ static void put_number(struct wire_out *out, uint64_t value, size_t count)
     put(out, bytes, count);
 }
 
+void wire_put_int2(struct wire_out *out, int16_t value)
+{
+    put_number(out, (uint16_t)value, 2);
+}
+
 void wire_put_int4(struct wire_out *out, int32_t value)
 {
     put_number(out, (uint32_t)value, 4);
@@ -40,6 +45,12 @@ void wire_put_int4(struct wire_out *out, int32_t value)
 void wire_put_int8(struct wire_out *out, int64_t value)
 {
     put_number(out, (uint64_t)value, 8);
+}
+
+void wire_put_time(struct wire_out *out, int64_t time_us)
+{
+    assert(time_us == INT64_MIN || time_us >= INT64_MIN + EPOCH_DIFFERENCE_US);
+    wire_put_int8(out, time_us == INT64_MIN ? time_us : time_us - EPOCH_DIFFERENCE_US);
 }
 
 void wire_put_array(struct wire_out *out, enum wire_type type, uint32_t count, bool has_null)

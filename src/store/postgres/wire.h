@@ -39,8 +39,12 @@ struct wire_out {
 
 bool wire_out_sane(const struct wire_out *out);
 
+void wire_put_int2(struct wire_out *out, int16_t value);
 void wire_put_int4(struct wire_out *out, int32_t value);
 void wire_put_int8(struct wire_out *out, int64_t value);
+
+/* timestamptz; INT64_MIN is -infinity. */
+void wire_put_time(struct wire_out *out, int64_t time_us);
 
 /* An array: its head, and then `count` elements. */
 void wire_put_array(struct wire_out *out, enum wire_type type, uint32_t count, bool has_null);
