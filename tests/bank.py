@@ -8,12 +8,10 @@ status than 0 after SIGTERM) fails the test. What the answers should be, the tes
 
 import atexit
 import contextlib
-import functools
 import json
 import os
 import random
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +19,8 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+
+from stores import LmdbStore, new_store
 
 TESTS = Path(__file__).resolve().parent
 BINARY = os.path.abspath(os.environ.get("CREBITO_BINARY", TESTS.parent / "build-asan" / "crebito"))
@@ -200,25 +200,6 @@ def is_problem(response, status, type, *words):
 # ---- the server
 
 
-@functools.lru_cache(maxsize=None)
-def compile_fault_library():
-    folder = tempfile.mkdtemp(prefix="crebito-fault-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    library = os.path.join(folder, "fault.so")
-    compiler = [*os.environ.get("CC", "cc").split(), "-std=c17", "-O1", "-Wall"]
-    flags = ["-Wextra", "-Wconversion", "-Werror", "-shared", "-fPIC", "-o", library]
-    subprocess.run([*compiler, *flags, str(TESTS / "fault" / "fault.c")], check=True)
-    return library
-
-
-compiling = threading.Lock()
-
-
-def fault_library():
-    with compiling:
-        return compile_fault_library()
-
-
 def clean_environment(**more):
     """Ours without any setting that would reach the server, plus what the checkers need."""
     kept = {name: value for name, value in os.environ.items()
@@ -240,22 +221,22 @@ def crebito(*arguments, environment=None, prefix=(), **more):
 
 
 class Bank:
-    """A server on a folder. It may be started, stopped and killed many times over."""
+    """A server on a store (see stores.py), or on a folder. It may be started, stopped and killed many times over."""
 
-    def __init__(self, folder, *options, listen=("127.0.0.1:0",), faults=False, environment=None,
+    def __init__(self, store, *options, listen=("127.0.0.1:0",), faults=False, environment=None,
                  prefix=()):
-        self.folder = Path(folder)
-        self.options = [*prefix, *UNDER, BINARY, "serve", "--database", f"lmdb:{folder}"]
+        self.store = store if hasattr(store, "url") else LmdbStore(store)
+        self.folder = self.store.folder
+        self.options = [*prefix, *UNDER, BINARY, "serve", "--database", self.store.url]
         for address in listen:
             self.options += ["--listen", address]
         self.options += map(str, options)
         self.listeners = len(listen)
         self.environment = clean_environment(**(environment or {}))
-        self.log_path = self.folder.with_name(self.folder.name + ".log")
-        self.control = self.folder.with_name(self.folder.name + ".fault")
-        self.met = Path(f"{self.control}.met")
+        self.log_path = Path(f"{self.store.beside}.log")
+        self.faults = self.store.faults
         if faults:
-            self.environment.update(LD_PRELOAD=fault_library(), CREBITO_FAULT=str(self.control))
+            self.environment.update(self.faults.environment)
         self.process = None
         self.addresses = []
 
@@ -268,6 +249,9 @@ class Bank:
         return self
 
     def start(self):
+        self.store.start()
+        if self.process is not None:
+            self.store.settle()
         seen = len(self.log)
         self.launch()
         give_up = time.monotonic() + PATIENCE_S
@@ -307,7 +291,27 @@ class Bank:
     def restart(self):
         return self.stop().start()
 
+    def crash(self, what):
+        """Kills the "bank", its "server", or both."""
+        if "server" in what:
+            self.store.kill()
+        if "bank" in what:
+            self.kill()
+        return self
+
+    def recover(self):
+        """Starts what is down; returns when it serves again."""
+        self.store.start()
+        if not self.alive:
+            return self.start()
+        give_up = time.monotonic() + PATIENCE_S
+        while self.get("/healthz").status != 200:
+            assert time.monotonic() < give_up, f"it does not find its server again:\n{self.log}"
+            time.sleep(0.01)
+        return self
+
     def close(self):
+        """Its store is whoever's that made it."""
         if self.alive:
             self.fault()
             self.stop()
@@ -332,20 +336,17 @@ class Bank:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def assert_sane(self):
-        for sign in SANITIZERS:
+        for sign in [*SANITIZERS, *self.store.secrets]:
             assert sign not in self.log, self.log
 
     def fault(self, *lines):
         """From now on these faults (see fault.c) and no others."""
-        self.met.unlink(missing_ok=True)
-        new = self.control.with_suffix(".new")
-        new.write_text("\n".join(lines))
-        new.replace(self.control)
+        self.faults.set(*lines)
 
     def await_fault(self):
         """Waits until the server has met one of the faults."""
         give_up = time.monotonic() + PATIENCE_S
-        while not self.met.exists():
+        while not self.faults.met:
             assert self.alive and time.monotonic() < give_up, f"no fault was met:\n{self.log}"
             time.sleep(0.002)
 
@@ -381,6 +382,15 @@ class Bank:
         for extrato in extratos.values():
             del extrato["saldo"]["data_extrato"]
         return extratos
+
+
+@contextlib.contextmanager
+def temporary_bank(kind, faults=False):
+    """For tests that take no fixtures."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = new_store(kind, f"{folder}/data", own_server=faults)
+        with contextlib.closing(store), Bank(store, faults=faults) as bank:
+            yield bank
 
 
 @contextlib.contextmanager
