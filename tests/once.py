@@ -8,11 +8,20 @@ making = threading.RLock()
 
 
 def once(make):
-    made = functools.lru_cache(maxsize=None)(make)
+    """What could not be made the first time cannot be made later either: it is not tried again."""
+    @functools.lru_cache(maxsize=None)
+    def made():
+        try:
+            return make(), None
+        except BaseException as error:
+            return None, error
 
     @functools.wraps(make)
     def get():
         with making:
-            return made()
+            result, error = made()
+        if error is not None:
+            raise error
+        return result
 
     return get

@@ -124,10 +124,12 @@ def bank_cluster():
     from bank import crebito  # which knows this file
 
     cluster = Cluster(origin=empty_cluster()).start()
-    cluster.psql(f"CREATE DATABASE {TEMPLATE}")
-    done = crebito("init", "--database", cluster.url(TEMPLATE))
-    assert done.returncode == 0, done
-    cluster.stop()
+    try:
+        cluster.psql(f"CREATE DATABASE {TEMPLATE}")
+        done = crebito("init", "--database", cluster.url(TEMPLATE))
+        assert done.returncode == 0, done
+    finally:
+        cluster.stop()
     return cluster.data
 
 
