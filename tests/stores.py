@@ -27,6 +27,10 @@ class LmdbStore:
         self.faults = Faults(f"{folder}.fault")
         self.url = f"lmdb:{folder}"
 
+    def beside_it(self, name):
+        """Another store, that is still to be made."""
+        return LmdbStore(self.folder.with_name(name))
+
     def start(self):
         """Nobody has to serve a folder; nothing happens in it when the bank is dead."""
 
@@ -40,23 +44,17 @@ class PostgresStore:
     folder = None
     secrets = (PASSWORD,)
 
-    def __init__(self, beside, own_server=False):
-        self.beside = Path(beside)
-        self.own_server = own_server
-        if own_server:
-            self.cluster = Cluster(**ONLY_THE_BANK_FLUSHES)
-            self.faults = Faults(self.cluster.folder / "fault")
-            self.cluster.environment.update(self.faults.environment)
-            self.database = Database(self.cluster.start(), TEMPLATE)
-        else:
-            self.cluster = shared_cluster()
-            self.faults = Faults(f"{beside}.fault")
-            self.database = self.cluster.create()
-        self.url = self.database.url
+    def __init__(self, beside, cluster, database, faults, close):
+        self.beside, self.cluster, self.database, self.faults, self.close = beside, cluster, database, faults, close
+        self.url = database.url
+
+    def beside_it(self, name):
+        database = self.cluster.create(template=None)
+        return PostgresStore(self.beside.with_name(name), self.cluster, database, self.faults, database.drop)
 
     def start(self):
         """Starts the server where it is down, or is about to be."""
-        if self.own_server and self.cluster.panicked:
+        if self.cluster.panicked:
             self.cluster.wait()
         if not self.cluster.alive:
             self.cluster.start()
@@ -64,15 +62,26 @@ class PostgresStore:
     def settle(self):
         """The server ends what a bank that was killed had begun; then nothing happens any more."""
         if self.cluster.alive and not self.cluster.panicked:
-            wait_until(lambda: self.database.sessions() == 0, "sessions of a bank that is dead")
+            wait_until(lambda: self.database.sessions() == 0, "a session of a bank that is gone stays")
 
     def kill(self):
         self.cluster.kill()
 
-    def close(self):
-        (self.cluster.close if self.own_server else self.database.drop)()
+
+def new_postgres_store(beside, own_server, empty):
+    template = None if empty else TEMPLATE
+    if not own_server:
+        cluster = shared_cluster()
+        database = cluster.create(template)
+        return PostgresStore(beside, cluster, database, Faults(f"{beside}.fault"), database.drop)
+    cluster = Cluster(**ONLY_THE_BANK_FLUSHES)
+    faults = Faults(cluster.folder / "fault")  # where the server may read it
+    cluster.environment.update(faults.environment)
+    cluster.start()
+    database = cluster.create(None) if empty else Database(cluster, TEMPLATE)
+    return PostgresStore(beside, cluster, database, faults, cluster.close)
 
 
-def new_store(kind, beside, own_server=False):
-    """own_server: it will have to meet faults, or to be killed."""
-    return LmdbStore(beside) if kind == "lmdb" else PostgresStore(beside, own_server)
+def new_store(kind, beside, own_server=False, empty=False):
+    """own_server: it will have to meet faults, or to be killed. empty: it has no accounts yet."""
+    return LmdbStore(beside) if kind == "lmdb" else new_postgres_store(Path(beside), own_server, empty)
