@@ -8,7 +8,7 @@ and, where there is one, the server below it.
 from pathlib import Path
 
 from faults import Faults
-from postgres import PASSWORD, TEMPLATE, Cluster, Database, shared_cluster, wait_until
+from postgres import PASSWORD, TEMPLATE, Cluster, shared_cluster, wait_until
 
 KINDS = ("lmdb", "postgres")
 
@@ -37,6 +37,18 @@ class LmdbStore:
     settle = close = start
 
 
+# Servers that meet faults and are killed, while no bank has them.
+idle_servers = []
+
+
+def idle_server():
+    if idle_servers:
+        return idle_servers.pop()
+    server = Cluster(**ONLY_THE_BANK_FLUSHES)
+    server.environment.update(Faults(server.folder / "fault").environment)
+    return server
+
+
 class PostgresStore:
     """A database on the server of all, or on one of its own, which may be killed and meets faults."""
 
@@ -44,13 +56,18 @@ class PostgresStore:
     folder = None
     secrets = (PASSWORD,)
 
-    def __init__(self, beside, cluster, database, faults, close):
-        self.beside, self.cluster, self.database, self.faults, self.close = beside, cluster, database, faults, close
-        self.url = database.url
+    def __init__(self, beside, own_server=False, empty=False, cluster=None):
+        self.beside = Path(beside)
+        self.cluster = cluster or (idle_server() if own_server else shared_cluster())
+        self.is_lent = own_server
+        self.start()
+        shared = self.cluster is shared_cluster()  # Which meets no faults.
+        self.faults = Faults(f"{beside}.fault" if shared else self.cluster.folder / "fault")
+        self.database = self.cluster.create(template=None if empty else TEMPLATE)
+        self.url = self.database.url
 
     def beside_it(self, name):
-        database = self.cluster.create(template=None)
-        return PostgresStore(self.beside.with_name(name), self.cluster, database, self.faults, database.drop)
+        return PostgresStore(self.beside.with_name(name), empty=True, cluster=self.cluster)
 
     def start(self):
         """Starts the server where it is down, or is about to be."""
@@ -67,21 +84,14 @@ class PostgresStore:
     def kill(self):
         self.cluster.kill()
 
-
-def new_postgres_store(beside, own_server, empty):
-    template = None if empty else TEMPLATE
-    if not own_server:
-        cluster = shared_cluster()
-        database = cluster.create(template)
-        return PostgresStore(beside, cluster, database, Faults(f"{beside}.fault"), database.drop)
-    cluster = Cluster(**ONLY_THE_BANK_FLUSHES)
-    faults = Faults(cluster.folder / "fault")  # where the server may read it
-    cluster.environment.update(faults.environment)
-    cluster.start()
-    database = cluster.create(None) if empty else Database(cluster, TEMPLATE)
-    return PostgresStore(beside, cluster, database, faults, cluster.close)
+    def close(self):
+        self.faults.set()
+        self.start()
+        self.database.drop()
+        if self.is_lent:
+            idle_servers.append(self.cluster)
 
 
 def new_store(kind, beside, own_server=False, empty=False):
     """own_server: it will have to meet faults, or to be killed. empty: it has no accounts yet."""
-    return LmdbStore(beside) if kind == "lmdb" else new_postgres_store(Path(beside), own_server, empty)
+    return LmdbStore(beside) if kind == "lmdb" else PostgresStore(beside, own_server, empty)

@@ -128,7 +128,7 @@ class LiveBank:
     def exchange(self, data):
         if self.connection is None:
             self.connection = self.bank.connect()
-        return self.connection.ask(data)
+        return self.bank.patiently(lambda: self.connection.ask(data))
 
     def ask(self, asked):
         return read_answer(self.exchange(asked.as_bytes()))
