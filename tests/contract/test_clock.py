@@ -4,6 +4,8 @@
 It is the clock of the bank and, where there is one, of the server below it.
 """
 
+import time
+
 import pytest
 
 DAY_S = 25 * 3600  # And an hour, so that a key that lives for a day is past its time.
@@ -18,7 +20,9 @@ def test_setting_the_clock_forward_and_back_forgets_no_key(faulty_bank):
     assert faulty_bank.post(1, 10, key="k").status == 200
     for ahead_s in (DAY_S, 0):
         set_clock(faulty_bank, ahead_s)
-        assert faulty_bank.post(2, 1, key=f"ahead-{ahead_s}").status == 200
+        for count in range(16):  # Whatever cleans up, and however often, has had its chances.
+            time.sleep(0.1)
+            assert faulty_bank.post(2, 1, key=f"ahead-{ahead_s}-{count}").status == 200
         assert faulty_bank.post(1, 10, key="k").header("Idempotency-Replayed") == "true"
     assert faulty_bank.balance(1) == 10
 

@@ -65,12 +65,13 @@ def test_an_extrato_waits_for_no_commit(faulty_bank, held):
 
 
 def test_whether_a_client_exists_is_known_without_asking_the_store(faulty_bank):
-    with stuck(faulty_bank, post(1, 10)):
+    with stuck(faulty_bank, post(1, 10)) as [connection]:
         assert is_problem(faulty_bank.post(6), 404, "cliente-desconhecido")
         assert is_problem(faulty_bank.get("/clientes/6/extrato"), 404, "cliente-desconhecido")
         assert is_problem(faulty_bank.post(1, 0), 422, "campo-invalido")
         assert is_problem(faulty_bank.post_body(b"{"), 400, "json-invalido")
         assert faulty_bank.post_body(b" " * 5000).status == 413
+        assert connection.silent(0.01), "it did wait"
 
 
 @pytest.mark.parametrize("count", [2, 16])
