@@ -8,12 +8,10 @@ status than 0 after SIGTERM) fails the test. What the answers should be, the tes
 
 import atexit
 import contextlib
-import functools
 import json
 import os
 import random
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,10 +20,13 @@ import threading
 import time
 from pathlib import Path
 
+from stores import LmdbStore, new_store
+
 TESTS = Path(__file__).resolve().parent
 BINARY = os.path.abspath(os.environ.get("CREBITO_BINARY", TESTS.parent / "build-asan" / "crebito"))
 UNDER = os.environ.get("CREBITO_UNDER", "").split()  # What runs every program of ours: valgrind.
 PATIENCE_S = 400 if UNDER else 40  # Only a hang takes longer, on however busy a machine.
+FIND_SERVER_S = 5  # As long may a bank take to find its server again.
 LIMITS = {1: 100000, 2: 80000, 3: 1000000, 4: 10000000, 5: 500000}
 BALANCE_MAX = 9007199254740991
 SANITIZERS = ("ERROR: AddressSanitizer", "runtime error:", "LeakSanitizer", "ThreadSanitizer",
@@ -200,25 +201,6 @@ def is_problem(response, status, type, *words):
 # ---- the server
 
 
-@functools.lru_cache(maxsize=None)
-def compile_fault_library():
-    folder = tempfile.mkdtemp(prefix="crebito-fault-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    library = os.path.join(folder, "fault.so")
-    compiler = [*os.environ.get("CC", "cc").split(), "-std=c17", "-O1", "-Wall"]
-    flags = ["-Wextra", "-Wconversion", "-Werror", "-shared", "-fPIC", "-o", library]
-    subprocess.run([*compiler, *flags, str(TESTS / "fault" / "fault.c")], check=True)
-    return library
-
-
-compiling = threading.Lock()
-
-
-def fault_library():
-    with compiling:
-        return compile_fault_library()
-
-
 def clean_environment(**more):
     """Ours without any setting that would reach the server, plus what the checkers need."""
     kept = {name: value for name, value in os.environ.items()
@@ -240,23 +222,24 @@ def crebito(*arguments, environment=None, prefix=(), **more):
 
 
 class Bank:
-    """A server on a folder. It may be started, stopped and killed many times over."""
+    """A server on a store (see stores.py), or on a folder. It may be started, stopped and killed many times over."""
 
-    def __init__(self, folder, *options, listen=("127.0.0.1:0",), faults=False, environment=None,
+    def __init__(self, store, *options, listen=("127.0.0.1:0",), faults=False, environment=None,
                  prefix=()):
-        self.folder = Path(folder)
-        self.options = [*prefix, *UNDER, BINARY, "serve", "--database", f"lmdb:{folder}"]
+        self.store = store if hasattr(store, "url") else LmdbStore(store)
+        self.folder = self.store.folder
+        self.options = [*prefix, *UNDER, BINARY, "serve", "--database", self.store.url]
         for address in listen:
             self.options += ["--listen", address]
         self.options += map(str, options)
         self.listeners = len(listen)
         self.environment = clean_environment(**(environment or {}))
-        self.log_path = self.folder.with_name(self.folder.name + ".log")
-        self.control = self.folder.with_name(self.folder.name + ".fault")
-        self.met = Path(f"{self.control}.met")
+        self.log_path = Path(f"{self.store.beside}.log")
+        self.faults = self.store.faults
         if faults:
-            self.environment.update(LD_PRELOAD=fault_library(), CREBITO_FAULT=str(self.control))
+            self.environment.update(self.faults.environment)
         self.process = None
+        self.patient_until = 0
         self.addresses = []
 
     def launch(self):
@@ -268,6 +251,9 @@ class Bank:
         return self
 
     def start(self):
+        self.store.start()
+        if self.process is not None:
+            self.store.settle()
         seen = len(self.log)
         self.launch()
         give_up = time.monotonic() + PATIENCE_S
@@ -307,7 +293,33 @@ class Bank:
     def restart(self):
         return self.stop().start()
 
+    def crash(self, what):
+        """Kills the "bank", its "server", or both."""
+        if "server" in what:
+            self.store.kill()
+        if "bank" in what:
+            self.kill()
+        return self
+
+    def recover(self):
+        """Starts what is down."""
+        self.store.start()
+        if not self.alive:
+            return self.start()
+        # It finds its server again when it next asks it, but not each time that it is asked itself.
+        self.patient_until = time.monotonic() + FIND_SERVER_S
+        return self
+
+    def patiently(self, ask):
+        """After its server crashed, a 503 need not be the last word."""
+        answer = ask()
+        while answer.status == 503 and time.monotonic() < self.patient_until:
+            time.sleep(0.02)
+            answer = ask()
+        return answer
+
     def close(self):
+        """Its store is whoever's that made it."""
         if self.alive:
             self.fault()
             self.stop()
@@ -332,20 +344,17 @@ class Bank:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def assert_sane(self):
-        for sign in SANITIZERS:
+        for sign in [*SANITIZERS, *self.store.secrets]:
             assert sign not in self.log, self.log
 
     def fault(self, *lines):
         """From now on these faults (see fault.c) and no others."""
-        self.met.unlink(missing_ok=True)
-        new = self.control.with_suffix(".new")
-        new.write_text("\n".join(lines))
-        new.replace(self.control)
+        self.faults.set(*lines)
 
     def await_fault(self):
         """Waits until the server has met one of the faults."""
         give_up = time.monotonic() + PATIENCE_S
-        while not self.met.exists():
+        while not self.faults.met:
             assert self.alive and time.monotonic() < give_up, f"no fault was met:\n{self.log}"
             time.sleep(0.002)
 
@@ -356,7 +365,7 @@ class Bank:
 
     def ask(self, data, how="at once"):
         with self.connect() as connection:
-            return connection.ask(data, how)
+            return self.patiently(lambda: connection.ask(data, how))
 
     def get(self, target, headers=()):
         return self.ask(request("GET", target, None, headers))
@@ -381,6 +390,15 @@ class Bank:
         for extrato in extratos.values():
             del extrato["saldo"]["data_extrato"]
         return extratos
+
+
+@contextlib.contextmanager
+def temporary_bank(kind, faults=False):
+    """For tests that take no fixtures."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = new_store(kind, f"{folder}/data", own_server=faults)
+        with contextlib.closing(store), Bank(store, faults=faults) as bank:
+            yield bank
 
 
 @contextlib.contextmanager

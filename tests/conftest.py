@@ -4,48 +4,83 @@
 The last line of a run is `N passed, N failed`, alone, with errors counted as failures.
 """
 
+import contextlib
 import signal
 import threading
 
 import pytest
 
 from bank import Bank
+from stores import KINDS, new_store
 
 # Ignored signals stay ignored in all that we start, and a shell ignores these in its background jobs.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
+# ---- stores
+#
+# Every test that uses a bank runs on each store; `lmdb` or `postgres` comes first in its id. What cannot be
+# on one of them is marked, with the reason: @pytest.mark.only("lmdb", "a folder is deleted").
+
+
+def pytest_generate_tests(metafunc):
+    if "store" in metafunc.fixturenames:
+        metafunc.parametrize("store", KINDS)
+
+
+def store_of(item):
+    return getattr(item, "callspec", None) and item.callspec.params.get("store")
+
+
+def runs_on_its_store(item):
+    return store_of(item) is None or all(
+        store_of(item) == mark.args[0] for mark in item.iter_markers("only"))
+
+
 # ---- banks
 
 
 @pytest.fixture(scope="session")
-def shared_bank(tmp_path_factory):
-    with Bank(tmp_path_factory.mktemp("shared") / "data") as bank:
-        yield bank
+def shared_banks(tmp_path_factory):
+    """One for each store, from the first test on that needs it."""
+    banks = {}
+    yield banks
+    for bank in banks.values():
+        bank.close()
+        bank.store.close()
 
 
 @pytest.fixture
-def bank(shared_bank):
+def bank(store, shared_banks, tmp_path_factory):
     """A bank that other tests use as well: its balances are anything."""
-    if not shared_bank.alive:
-        shared_bank.start()
-    yield shared_bank
-    shared_bank.assert_sane()
-    assert shared_bank.alive, f"the server is gone:\n{shared_bank.log}"
+    if store not in shared_banks:
+        shared_banks[store] = Bank(new_store(store, tmp_path_factory.mktemp("shared") / "data"))
+    shared = shared_banks[store]
+    if not shared.alive:
+        shared.start()
+    yield shared
+    shared.assert_sane()
+    assert shared.alive, f"the server is gone:\n{shared.log}"
 
 
 @pytest.fixture
-def make_bank(tmp_path):
-    """Makes banks that are started and new unless told otherwise, and stops them in the end."""
-    made = []
+def make_bank(store, tmp_path):
+    """Makes banks that are started and new unless told otherwise, and stops them in the end.
 
-    def make(*options, folder="data", start=True, **more):
-        made.append(Bank(tmp_path / folder, *options, **more))
+    Those in the same folder have the same money. own_server: their server may be killed.
+    """
+    made, stores = [], {}
+
+    def make(*options, folder="data", start=True, faults=False, own_server=False, **more):
+        if folder not in stores:
+            stores[folder] = new_store(store, tmp_path / folder, faults or own_server)
+        made.append(Bank(stores[folder], *options, faults=faults, **more))
         return made[-1].start() if start else made[-1]
 
     yield make
-    for bank in made:
-        bank.close()
+    with contextlib.ExitStack() as stack:  # All of them, whatever is wrong with one.
+        for closing in [*stores.values(), *made]:
+            stack.callback(closing.close)
 
 
 @pytest.fixture
@@ -62,7 +97,8 @@ def faulty_bank(make_bank):
 # ---- tests that wait
 #
 # A test marked `background` spends its time waiting. All of them start together when the
-# others start, and are asked for their result when those are done. They take no fixtures.
+# others start, and are asked for their result when those are done. They take no
+# fixtures but the name of their store.
 
 
 class Background(threading.Thread):
@@ -80,6 +116,7 @@ class Background(threading.Thread):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "background: waits; runs while the other tests run")
+    config.addinivalue_line("markers", "only(store, reason): makes sense on no other store")
     config.addinivalue_line("markers", "slow: takes minutes; run only when asked for")
     config.addinivalue_line("markers", "coverage: judges what the others have run; comes last")
 
@@ -89,6 +126,7 @@ def in_background(item):
 
 
 def pytest_collection_modifyitems(items):
+    items[:] = filter(runs_on_its_store, items)
     items.sort(key=lambda item: (item.get_closest_marker("coverage") is not None, in_background(item)))
 
 

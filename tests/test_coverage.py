@@ -17,8 +17,9 @@ TEXT = """int act(int a)
 
 
 @pytest.mark.coverage
-def test_what_is_not_run_has_a_reason_and_is_little(shared_bank, capsys):
-    shared_bank.stop()  # a process tells its counts when it ends
+def test_what_is_not_run_has_a_reason_and_is_little(shared_banks, capsys):
+    for bank in shared_banks.values():
+        bank.stop()  # a process tells its counts when it ends
     files = covered.measure()
     with capsys.disabled():
         print("", *covered.summary(files), sep="\n")

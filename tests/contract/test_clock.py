@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A clock that somebody sets: what clients are told of time, and how long their keys live."""
+"""A clock that somebody sets: what clients are told of time, and how long their keys live.
+
+It is the clock of the bank and, where there is one, of the server below it.
+"""
+
+import time
 
 import pytest
 
@@ -15,7 +20,9 @@ def test_setting_the_clock_forward_and_back_forgets_no_key(faulty_bank):
     assert faulty_bank.post(1, 10, key="k").status == 200
     for ahead_s in (DAY_S, 0):
         set_clock(faulty_bank, ahead_s)
-        assert faulty_bank.post(2, 1, key=f"ahead-{ahead_s}").status == 200
+        for count in range(16):  # Whatever cleans up, and however often, has had its chances.
+            time.sleep(0.1)
+            assert faulty_bank.post(2, 1, key=f"ahead-{ahead_s}-{count}").status == 200
         assert faulty_bank.post(1, 10, key="k").header("Idempotency-Replayed") == "true"
     assert faulty_bank.balance(1) == 10
 
@@ -49,6 +56,7 @@ def test_no_extrato_is_older_than_a_transaction_on_it(faulty_bank):
         assert data_extrato >= times[0]
 
 
+@pytest.mark.only("lmdb", "on PostgreSQL the times are its own, which the bank does not judge")
 def test_the_log_says_once_that_the_clock_is_behind(faulty_bank):
     """Once each time that it is set back, not once for each transaction."""
     for count in (1, 2):

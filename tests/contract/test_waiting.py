@@ -4,12 +4,11 @@
 The bounds are wide: a deadline may be noticed late, but neither early nor never.
 """
 
-import tempfile
 import time
 
 import pytest
 
-from bank import Bank, chunked, is_problem, post, request, stuck, together, transaction
+from bank import chunked, is_problem, post, request, stuck, temporary_bank, together, transaction
 
 EARLY_S, LATE_S = 0.3, 40
 POST = "/clientes/1/transacoes"
@@ -42,7 +41,7 @@ INCOMPLETE = {
 
 
 @pytest.mark.background
-def test_a_request_not_complete_15_s_after_its_first_byte_is_408_also_when_it_trickles():
+def test_a_request_not_complete_15_s_after_its_first_byte_is_408_also_when_it_trickles(store):
     def wait_for_408(name, bank):
         start, rest, gap_s = INCOMPLETE[name]
         with bank.connect() as connection:
@@ -58,15 +57,15 @@ def test_a_request_not_complete_15_s_after_its_first_byte_is_408_also_when_it_tr
             assert 15 - EARLY_S < took < LATE_S, f"{name}: {took} s"
             assert connection.ended(), name
 
-    with tempfile.TemporaryDirectory() as folder, Bank(f"{folder}/data") as bank:
+    with temporary_bank(store) as bank:
         together([lambda name=name: wait_for_408(name, bank) for name in INCOMPLETE])
         assert bank.balance(1) == 0
 
 
 @pytest.mark.background
-def test_a_slow_request_within_15_s_is_served_and_the_next_has_15_s_of_its_own():
+def test_a_slow_request_within_15_s_is_served_and_the_next_has_15_s_of_its_own(store):
     data = post(1)
-    with tempfile.TemporaryDirectory() as folder, Bank(f"{folder}/data") as bank:
+    with temporary_bank(store) as bank:
         with bank.connect() as connection:
             for count in (1, 2, 3):
                 trickle(connection, data, 7 / len(data), LATE_S)
@@ -74,8 +73,8 @@ def test_a_slow_request_within_15_s_is_served_and_the_next_has_15_s_of_its_own()
 
 
 @pytest.mark.background
-def test_a_connection_that_idles_is_closed_after_75_s():
-    with tempfile.TemporaryDirectory() as folder, Bank(f"{folder}/data") as bank:
+def test_a_connection_that_idles_is_closed_after_75_s(store):
+    with temporary_bank(store) as bank:
         with bank.connect() as used, bank.connect() as unused:
             for connection in (used, unused):
                 connection.socket.settimeout(150)
@@ -87,8 +86,8 @@ def test_a_connection_that_idles_is_closed_after_75_s():
 
 
 @pytest.mark.background
-def test_an_answer_that_takes_over_10_s_is_504_and_resultado_desconhecido_without_retry_after():
-    with tempfile.TemporaryDirectory() as folder, Bank(f"{folder}/data", faults=True) as bank:
+def test_an_answer_that_takes_over_10_s_is_504_and_resultado_desconhecido_without_retry_after(store):
+    with temporary_bank(store, faults=True) as bank:
         assert bank.post(1, 1).status == 200
         bank.fault("fdatasync wait")
         with bank.connect() as first, bank.connect() as second:
@@ -112,14 +111,14 @@ def test_an_answer_that_takes_over_10_s_is_504_and_resultado_desconhecido_withou
 
 
 @pytest.mark.background
-def test_the_health_check_is_503_while_a_flush_hangs_for_over_10_s():
+def test_the_health_check_is_503_while_a_flush_hangs_for_over_10_s(store):
     def await_health(bank, status):
         give_up = time.monotonic() + LATE_S
         while bank.get("/healthz").status != status:
             assert time.monotonic() < give_up, f"it never gets {status}"
             time.sleep(0.1)
 
-    with tempfile.TemporaryDirectory() as folder, Bank(f"{folder}/data", faults=True) as bank:
+    with temporary_bank(store, faults=True) as bank:
         began = time.monotonic()
         with stuck(bank, post(1, 10)) as [connection]:
             await_health(bank, 503)

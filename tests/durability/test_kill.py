@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Nothing that was acknowledged is lost when the server is killed, and nothing happens twice."""
+"""Nothing that was acknowledged is lost when a bank is killed, and nothing happens twice.
+
+Where the bank has a server below it, that may be killed instead, or both of them.
+"""
 
 import functools
 import itertools
@@ -14,6 +17,21 @@ from bank import LIMITS, Closed, post, together
 
 KILLS = 20
 SEED = int(os.environ.get("CREBITO_TEST_SEED", random.SystemRandom().randrange(2**32)))
+
+
+NO_SERVER = pytest.mark.only("postgres", "a folder has no server that could be killed")
+
+
+@pytest.fixture(params=["bank", pytest.param("server", marks=NO_SERVER),
+                        pytest.param("bank and server", marks=NO_SERVER)])
+def crash(request):
+    """What is killed."""
+    return request.param
+
+
+@pytest.fixture
+def mortal_bank(make_bank):
+    return make_bank(own_server=True)
 
 
 class Ledger:
@@ -47,8 +65,9 @@ class Ledger:
         self.unknown = []
 
 
-def load(bank, ledger, client, name, has_key, dice):
-    """One client, one request at a time, until the server goes away."""
+def load(bank, ledger, client, name, has_key, dice, crashed):
+    """One client, one request at a time, until the bank goes away or says that its server did."""
+    has_server = bank.store.kind != "lmdb"
     try:
         with bank.connect() as connection:
             for count in itertools.count():
@@ -61,9 +80,15 @@ def load(bank, ledger, client, name, has_key, dice):
                 try:
                     answer = connection.ask(data)
                 except (Closed, OSError):
+                    answer = None
+                if answer is None or (answer.status == 504 and has_server):
                     with ledger.lock:
                         ledger.unknown.append((change, data, has_key))
                     return
+                if answer.status == 503 and has_server:  # Nothing happened.
+                    if crashed.wait(0.01):
+                        return
+                    continue
                 assert answer.status == 200, answer
                 with ledger.lock:
                     ledger.sum += change
@@ -78,36 +103,42 @@ def assert_none_twice(bank):
         assert len(names) == len(set(names)), names
 
 
-def test_an_acknowledged_transaction_survives_a_crash(new_bank):
+def test_an_acknowledged_transaction_survives_a_crash(mortal_bank, crash):
     """Under load, at a random moment, many times over; with keys and without."""
     print(f"CREBITO_TEST_SEED={SEED}")
     dice = random.Random(SEED)
     ledgers = {client: Ledger() for client in LIMITS}
     for round in range(KILLS):
-        jobs = [functools.partial(load, new_bank, ledgers[client], client,
+        crashed = threading.Event()
+
+        def strike():
+            time.sleep(dice.uniform(0.01, 0.6))
+            mortal_bank.crash(crash)
+            crashed.set()
+
+        jobs = [functools.partial(load, mortal_bank, ledgers[client], client,
                                   f"{round}{'kn'[copy % 2]}{copy}", copy % 2 == 0,
-                                  random.Random(dice.random()))
+                                  random.Random(dice.random()), crashed)
                 for client in LIMITS for copy in range(4)]
-        together([*jobs, lambda: (time.sleep(dice.uniform(0.01, 0.6)), new_bank.kill())])
-        new_bank.start()
-        assert_none_twice(new_bank)
+        together([*jobs, strike])
+        mortal_bank.recover()
+        assert_none_twice(mortal_bank)
         for client, ledger in ledgers.items():
-            ledger.settle(new_bank, client)
+            ledger.settle(mortal_bank, client)
     assert sum(ledger.acknowledged for ledger in ledgers.values()) > 100
-    new_bank.restart()
+    mortal_bank.restart()
     for client, ledger in ledgers.items():
-        assert new_bank.balance(client) == ledger.sum
+        assert mortal_bank.balance(client) == ledger.sum
 
 
-def test_the_last_ten_before_a_crash_are_the_last_ten_after_it(new_bank):
+def test_the_last_ten_before_a_crash_are_the_last_ten_after_it(mortal_bank, crash):
     for count in range(25):
-        new_bank.post(4, count + 1, "cd"[count % 2], f"n{count}")
-    state = new_bank.state()
-    new_bank.kill()
-    new_bank.start()
-    assert new_bank.state() == state
-    new_bank.post(4, 1, "c", "depois")
-    shown = new_bank.extrato(4)["ultimas_transacoes"]
+        mortal_bank.post(4, count + 1, "cd"[count % 2], f"n{count}")
+    state = mortal_bank.state()
+    mortal_bank.crash(crash).recover()
+    assert mortal_bank.state() == state
+    mortal_bank.post(4, 1, "c", "depois")
+    shown = mortal_bank.extrato(4)["ultimas_transacoes"]
     assert shown[1:] == state[4]["ultimas_transacoes"][:9]
 
 
@@ -126,15 +157,14 @@ def test_killed_while_it_starts_the_bank_starts_again(make_bank, moment):
     assert bank.start().balance(1) == 1
 
 
-def test_a_store_of_many_transactions_starts_again_after_a_crash(new_bank):
-    with new_bank.connect() as connection:
+def test_a_store_of_many_transactions_starts_again_after_a_crash(mortal_bank, crash):
+    with mortal_bank.connect() as connection:
         answers = connection.ask_all(
             (post(1, 1, "c", f"n{count}", key=f"k{count}") for count in range(3000)), at_a_time=100)
         assert [answer.json()["saldo"] for answer in answers] == list(range(1, 3001))
-    new_bank.kill()
-    new_bank.start()
-    assert new_bank.balance(1) == 3000
+    mortal_bank.crash(crash).recover()
+    assert mortal_bank.balance(1) == 3000
     for count in (0, 1, 1499, 2999):
-        again = new_bank.post(1, 1, "c", f"n{count}", key=f"k{count}")
+        again = mortal_bank.post(1, 1, "c", f"n{count}", key=f"k{count}")
         assert again.header("Idempotency-Replayed") == "true"
         assert again.json()["saldo"] == count + 1

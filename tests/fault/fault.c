@@ -10,7 +10,8 @@
  *                fdatasync wait             hangs until the line is gone, then works
  *                dsync_write error EIO      any of the writing calls, on a descriptor that flushes
  *                                           what it writes (O_DSYNC): done, but not flushed yet
- *                clock_gettime add_s 90000  CLOCK_REALTIME, and no other, is that far ahead
+ *                clock_gettime add_s 90000  CLOCK_REALTIME, and no other, is that far ahead, also
+ *                                           where it is asked for with gettimeofday
  * Invariant  Without the variable, the file, or a line for it, a call does what it always does.
  *            Files only: sockets, pipes, event descriptors and stderr never fail.
  * Ownership  Nothing is kept between calls.
@@ -27,6 +28,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -197,13 +199,26 @@ int posix_fallocate64(int fd, off64_t offset, off64_t length)
     return posix_fallocate(fd, offset, length);
 }
 
-int clock_gettime(clockid_t clock, struct timespec *ret_now)
+static long seconds_ahead(void)
 {
     char verb[16];
     char value[32];
+    bool ahead = read_fault("clock_gettime", verb, value) && strcmp(verb, "add_s") == 0;
+    return ahead ? atol(value) : 0;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *ret_now)
+{
     long failed = syscall(SYS_clock_gettime, clock, ret_now);
-    if (failed == 0 && clock == CLOCK_REALTIME && read_fault("clock_gettime", verb, value) &&
-        strcmp(verb, "add_s") == 0)
-        ret_now->tv_sec += atol(value);
+    if (failed == 0 && clock == CLOCK_REALTIME)
+        ret_now->tv_sec += seconds_ahead();
+    return (int)failed;
+}
+
+int gettimeofday(struct timeval *restrict ret_now, void *restrict zone)
+{
+    long failed = syscall(SYS_gettimeofday, ret_now, zone);
+    if (failed == 0)
+        ret_now->tv_sec += seconds_ahead();
     return (int)failed;
 }

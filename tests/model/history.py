@@ -162,6 +162,9 @@ def complaint(calls, best, journal):
     return "\n".join(lines)
 
 
-def explain_each_account(calls, bank):
+def explain_each_account(calls, bank, journal=None):
+    """Of the journal each account has its own part, besides how all of them began."""
     for client in {call.question.client for call in calls}:
-        explain([call for call in calls if call.question.client == client], bank)
+        part = journal and [record for record in journal if client == record.client or record.kind == "opening"]
+        part = part and [record._replace(sequence=number) for number, record in enumerate(part, 1)]
+        explain([call for call in calls if call.question.client == client], bank, part)

@@ -15,16 +15,20 @@ from typing import Any, NamedTuple
 
 from bank import PATIENCE_S, Bank, Closed, crebito, request
 from reference import Account, Answer, Entry, Record
+from stores import new_store
 
-# How requests that are under way together end. A fault holds the first commit there until the kill.
-ENDINGS = {
-    "all answered": None,
-    "stopped": None,
-    "killed at once": None,
-    "killed after an answer": None,
-    "killed before the flush": "fdatasync wait",
-    "killed after the flush": "dsync_write wait",
-}
+class Ending(NamedTuple):
+    """How requests that are under way together end. A fault holds the first commit until the kill."""
+
+    killed: str = ""  # "bank", "server" or both
+    fault: str | None = None
+    after_an_answer: bool = False
+
+
+def endings(killed, **faults):
+    return {f"{killed} killed at once": Ending(killed),
+            f"{killed} killed after an answer": Ending(killed, after_an_answer=True),
+            **{f"{killed} killed {moment} the flush": Ending(killed, fault) for moment, fault in faults.items()}}
 
 
 class Request(NamedTuple):
@@ -77,31 +81,41 @@ def read_record(line):
 
 
 class LiveBank:
+    """In a folder."""
+
+    kind = "lmdb"
+    can_be_killed = ["bank"]
+    has_copies = True
+    has_one_order = True  # Of all that happens, in which the export has it; not only of each account.
+    endings = {"all answered": Ending(), "stopped": Ending(),
+               **endings("bank", before="fdatasync wait", after="dsync_write wait")}
+
     def __init__(self, accounts=None):
         """With the five accounts of the challenge, or with these: {client: (limit, balance)}."""
         self.root = Path(tempfile.mkdtemp(prefix="crebito-model-"))
-        self.folders = 0
+        self.stores = 0
         self.connection = None
-        folder = self.new_folder()
+        self.store = new_store(self.kind, self.root / "data", own_server=True, empty=accounts is not None)
         if accounts is not None:
             table = self.root / "clients.csv"
             table.write_text("".join(
                 f"{client},{limit},{balance}\n" for client, (limit, balance) in accounts.items()))
-            self.run("init", "--clients", table, "--database", f"lmdb:{folder}")
-        self.serve(folder)
+            self.run("init", "--clients", table, "--database", self.store.url)
+        self.serve(self.store)
 
-    def new_folder(self):
-        self.folders += 1
-        return self.root / f"data{self.folders}"
+    def another_store(self):
+        self.stores += 1
+        return self.store.beside_it(f"data{self.stores}")
 
-    def serve(self, folder):
-        self.bank = Bank(folder, faults=True).start()
+    def serve(self, store):
+        self.bank = Bank(store, faults=True).start()
 
     def close(self):
         self.disconnect()
         try:
             self.bank.close()
         finally:
+            self.store.close()
             shutil.rmtree(self.root)
 
     # As its clients.
@@ -114,7 +128,7 @@ class LiveBank:
     def exchange(self, data):
         if self.connection is None:
             self.connection = self.bank.connect()
-        return self.connection.ask(data)
+        return self.bank.patiently(lambda: self.connection.ask(data))
 
     def ask(self, asked):
         return read_answer(self.exchange(asked.as_bytes()))
@@ -126,10 +140,10 @@ class LiveBank:
         return self.statement_and_times(client)[0]
 
     def ask_together(self, requests, ending):
-        """The answers; None where the bank was killed before there was one."""
-        killed = ending.startswith("killed")
-        if ENDINGS[ending]:
-            self.bank.fault(ENDINGS[ending])
+        """The answers; None where the bank, or what it asked, was killed before there was one."""
+        killed, fault, _ = self.endings[ending]
+        if fault:
+            self.bank.fault(fault)
         with contextlib.ExitStack() as stack:
             connections = [stack.enter_context(self.bank.connect()) for _ in requests]
             for connection, asked in zip(connections, requests):
@@ -140,31 +154,33 @@ class LiveBank:
             self.disconnect()
             assert killed or self.bank.wait() == 0, self.bank.log
             self.bank.fault()
-            self.bank.start()
+            self.bank.recover()
         return answers
 
     def end(self, ending, connections):
         sockets = [connection.socket for connection in connections]
+        killed, fault, after_an_answer = self.endings[ending]
         if ending == "stopped":
             self.bank.process.terminate()
-        if ending == "killed after an answer":
+        if after_an_answer:
             select.select(sockets, [], [], PATIENCE_S)
-        if ENDINGS[ending]:
+        if fault:
             give_up = time.monotonic() + PATIENCE_S
             # A request that is refused need not meet the fault.
-            while not self.bank.met.exists() and len(
+            while not self.bank.faults.met and len(
                     select.select(sockets, [], [], 0.002)[0]) < len(sockets):
                 assert time.monotonic() < give_up, self.bank.log
-        if ending.startswith("killed"):
-            self.bank.kill()
+        if killed:
+            self.bank.crash(killed)
 
     def receive(self, connection, killed):
         try:
-            return read_answer(connection.receive())
+            answer = read_answer(connection.receive())
         except (Closed, OSError):
-            if not killed:
+            if "bank" not in killed:
                 raise
             return None
+        return None if answer.status == 504 and "server" in killed else answer
 
     # As its operator.
 
@@ -175,12 +191,11 @@ class LiveBank:
 
     def restart(self, killed):
         self.disconnect()
-        (self.bank.kill if killed else self.bank.stop)()
-        self.bank.start()
+        (self.bank.crash(killed) if killed else self.bank.stop()).recover()
 
     @property
     def url(self):
-        return f"lmdb:{self.bank.folder}"
+        return self.bank.store.url
 
     def change(self, *arguments):
         """Was it done? What the bank refuses is 1; what makes no sense in any bank, 2."""
@@ -205,8 +220,8 @@ class LiveBank:
                        for entry in shown["entries"])
         return Account(shown["limit_cents"], shown["balance_cents"], recent)
 
-    def verify(self, folder=None):
-        self.run("verify", "--database", f"lmdb:{folder or self.bank.folder}")
+    def verify(self, store=None):
+        self.run("verify", "--database", (store or self.bank.store).url)
 
     def export(self, client=None):
         """The records of the journal; what it says beside them is judged here."""
@@ -219,7 +234,8 @@ class LiveBank:
         assert last == {"kind": "end", "records": len(lines)}, last
         records = [read_record(line) for line in lines]
         times = [time for _, time in records]
-        assert times == sorted(set(times)), times
+        assert times == sorted(times), times
+        assert len(times) == len(set(times)) or not self.has_one_order, times
         self.check_times(records)
         return [record for record, _ in records]
 
@@ -231,27 +247,42 @@ class LiveBank:
 
     def backup(self):
         """A copy of the store as it is now, for restore() and move_to()."""
-        copy = self.new_folder()
-        self.run("backup", copy, "--database", self.url)
+        copy = self.another_store()
+        self.run("backup", copy.folder, "--database", self.url)
         self.verify(copy)
         return copy
 
-    def move_to(self, copy):
-        """Goes on with the copy itself."""
+    def move_to(self, store):
+        """Goes on with that one."""
         self.disconnect()
         self.bank.stop()
-        self.serve(copy)
+        self.serve(store)
 
     def restore(self, copy):
-        folder = self.new_folder()
-        self.run("restore", copy, "--database", f"lmdb:{folder}")
-        self.move_to(folder)
+        store = self.another_store()
+        self.run("restore", copy.folder, "--database", store.url)
+        self.move_to(store)
 
     def migrate(self):
         """Goes on with a store that was built anew from the export."""
         text = self.root / "ledger.jsonl"
         text.write_text(self.run("export", "--format=jsonl", "--database", self.url))
-        folder = self.new_folder()
-        self.run("import", text, "--database", f"lmdb:{folder}")
-        self.verify(folder)
-        self.move_to(folder)
+        store = self.another_store()
+        self.run("import", text, "--database", store.url)
+        self.verify(store)
+        self.move_to(store)
+
+
+class LiveBankOnPostgres(LiveBank):
+    """In a database. Its server can be killed too; it has no copies but an export; and its accounts have
+    nothing in common, so that of two at once the later one may be seen before the earlier one."""
+
+    kind = "postgres"
+    can_be_killed = ["bank", "server", "bank and server"]
+    has_copies = False
+    has_one_order = False
+    endings = {"all answered": Ending(), "stopped": Ending(), **endings("bank", before="fdatasync wait"),
+               **endings("server", before="fdatasync wait"), **endings("bank and server", before="fdatasync wait")}
+
+
+LIVE_BANKS = {live.kind: live for live in (LiveBank, LiveBankOnPostgres)}

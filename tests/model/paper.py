@@ -2,7 +2,7 @@
 """A bank on paper: LiveBank's interface over the reference, for the tests of the machine itself."""
 
 import reference
-from live import ENDINGS
+from live import LiveBank
 from reference import refused
 
 
@@ -10,6 +10,7 @@ class PaperBank:
     """Can do no wrong. What is broken about it, a subclass says."""
 
     new_reference = reference.Bank
+    endings, can_be_killed, has_copies = LiveBank.endings, LiveBank.can_be_killed, True
 
     def __init__(self, accounts=None):
         self.bank = self.new_reference(None if accounts is None else {})
@@ -35,15 +36,15 @@ class PaperBank:
 
     def ask_together(self, requests, ending):
         """The last comes first. When killed, one is lost, and the answer of another."""
-        assert ending in ENDINGS
+        killed = self.endings[ending].killed
         answers = [None] * len(requests)
         for number in reversed(range(len(requests))):
-            if not (ending.startswith("killed") and number == 1):
+            if not (killed and number == 1):
                 answers[number] = self.ask(requests[number])
-        if ending.startswith("killed"):
+        if killed:
             answers[2:3] = [None] * len(answers[2:3])
         if ending != "all answered":
-            self.restart(ending.startswith("killed"))
+            self.restart(killed)
         return answers
 
     def restart(self, killed):

@@ -5,18 +5,24 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from live import LIVE_BANKS
 from machine import Machine
 
 COMMON = {"deadline": None, "derandomize": False, "print_blob": True,
           "suppress_health_check": list(HealthCheck)}
 
 
-def test_the_bank_does_what_the_reference_does():
-    run_state_machine_as_test(Machine, settings=settings(
-        max_examples=30, stateful_step_count=20, **COMMON))
+def live(store, **limits):
+    class LiveMachine(Machine):
+        new_bank = LIVE_BANKS[store]
+
+    run_state_machine_as_test(LiveMachine, settings=settings(**limits, **COMMON))
+
+
+def test_the_bank_does_what_the_reference_does(store):
+    live(store, max_examples=30, stateful_step_count=20)
 
 
 @pytest.mark.slow
-def test_the_bank_does_what_the_reference_does_for_many_and_long_lives():
-    run_state_machine_as_test(Machine, settings=settings(
-        max_examples=250, stateful_step_count=40, **COMMON))
+def test_the_bank_does_what_the_reference_does_for_many_and_long_lives(store):
+    live(store, max_examples=250, stateful_step_count=40)

@@ -10,8 +10,12 @@ import subprocess
 import threading
 import time
 
+import pytest
+
 from bank import (BINARY, PATIENCE_S, SANITIZERS, Bank, clean_environment, crebito, post, request,
                   together)
+
+pytestmark = pytest.mark.only("lmdb", "copies of a folder, and damage to its file")
 
 # Damaged pages end the worker with a signal, which is the answer; ASan would make its own of it.
 SIGNALS = {"ASAN_OPTIONS": "handle_segv=0:handle_sigbus=0:handle_abort=0:verify_asan_link_order=0"}

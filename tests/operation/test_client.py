@@ -13,6 +13,8 @@ import pytest
 
 from bank import BINARY, LIMITS, PATIENCE_S, Bank, clean_environment, crebito, together
 
+pytestmark = pytest.mark.only("lmdb", "a folder belongs to one process, which the others ask")
+
 
 def client(folder, *arguments, **more):
     return crebito("client", *arguments, "--database", f"lmdb:{folder}", **more)

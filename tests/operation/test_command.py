@@ -154,7 +154,7 @@ def test_init_again_changes_nothing(make_bank):
     state = bank.state()
     bank.stop()
     for _ in range(2):
-        assert crebito("init", "--database", f"lmdb:{bank.folder}").returncode == 0
+        assert crebito("init", "--database", bank.store.url).returncode == 0
     bank.start()
     assert bank.state() == state
 
@@ -181,7 +181,10 @@ def test_init_takes_the_default_folder_and_the_environment(tmp_path):
 
 
 def status(bank, *more):
-    return crebito("status", "--database", f"lmdb:{bank.folder}", "--listen", bank.address, *more)
+    return crebito("status", "--database", bank.store.url, "--listen", bank.address, *more)
+
+
+MAP = pytest.mark.only("lmdb", "about the map and the owner of a folder")
 
 
 def test_status_is_0_while_the_bank_serves(make_bank):
@@ -208,6 +211,7 @@ def test_status_is_1_when_the_bank_cannot_serve(faulty_bank):
     assert status(faulty_bank).returncode == 1
 
 
+@MAP
 @pytest.mark.parametrize("size", ["1MiB", "3GiB"])
 def test_status_shows_the_map_size_that_the_server_was_started_with(make_bank, size):
     done = status(make_bank("--map-size", size))
@@ -236,6 +240,7 @@ def test_status_of_a_bank_that_is_busy_is_0(make_bank):
     assert records == sorted(records) and records[0] < records[-1]
 
 
+@MAP
 def test_status_in_json_is_one_object_with_what_the_text_says(make_bank):
     bank = make_bank("--map-size", "64MiB")
     bank.post(1, 5, key="k")
@@ -263,6 +268,7 @@ def test_status_in_json_is_one_object_with_what_the_text_says(make_bank):
         "accounts": 5, "records": 7, "keys": 1}
 
 
+@MAP
 def test_status_in_json_says_what_is_not_well_too(make_bank):
     bank = make_bank().stop()
     done = status(bank, "--json")

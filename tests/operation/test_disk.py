@@ -13,6 +13,8 @@ import pytest
 from bank import (BINARY, LIMITS, clean_environment, crebito, is_problem, post, request, stuck,
                   together)
 
+pytestmark = pytest.mark.only("lmdb", "files of a folder; those of a server are its own matter")
+
 
 def serve(folder, *more, **settings):
     """A start that should fail."""

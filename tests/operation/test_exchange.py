@@ -12,6 +12,8 @@ import pytest
 
 from bank import BINARY, LIMITS, PATIENCE_S, clean_environment, crebito
 
+pytestmark = pytest.mark.only("lmdb", "from a folder into a folder")
+
 
 @pytest.fixture(autouse=True)
 def in_a_new_folder(tmp_path, monkeypatch):

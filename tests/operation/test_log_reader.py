@@ -7,6 +7,8 @@ import pytest
 
 from bank import PATIENCE_S, post
 
+pytestmark = pytest.mark.only("lmdb", "what there is to say comes from the faults of a folder")
+
 # Runs what follows with a pipe as its stderr: one that is full and never read, or one whose
 # reader is gone, which is also a signal.
 STUCK = """

@@ -18,6 +18,9 @@ from bank import Closed, crebito, is_problem, post, request, stuck, together
 HEALTH = request("GET", "/healthz")
 
 
+FOLDER = pytest.mark.only("lmdb", "a folder's files and its owner")
+
+
 def serve(folder, *more, **settings):
     """A start that should fail."""
     return crebito("serve", "--listen", "127.0.0.1:0", "--database", f"lmdb:{folder}", *more,
@@ -51,6 +54,7 @@ def test_durability_can_be_relaxed_by_name_and_the_server_says_so_when_it_starts
     assert relaxed.restart().balance(1) == 5
 
 
+@FOLDER
 def test_a_second_server_on_a_folder_says_who_has_it_and_exits_1(new_bank):
     new_bank.post(1, 5)
     before = new_bank.state()
@@ -65,6 +69,7 @@ def test_a_second_server_on_a_folder_says_who_has_it_and_exits_1(new_bank):
     assert new_bank.start().balance(1) == 10
 
 
+@FOLDER
 def test_a_missing_and_an_empty_folder_become_a_store(make_bank, tmp_path):
     (tmp_path / "empty").mkdir()
     for folder in ("missing", "empty"):
@@ -74,6 +79,7 @@ def test_a_missing_and_an_empty_folder_become_a_store(make_bank, tmp_path):
             "data.mdb", "lock.mdb", "owner.lock", "owner.sock"}
 
 
+@FOLDER
 def test_lost_and_found_alone_is_tolerated(make_bank, tmp_path):
     (tmp_path / "data" / "lost+found").mkdir(parents=True)
     bank = make_bank()
@@ -107,6 +113,7 @@ def test_a_missing_parent_folder_is_a_clear_message_and_exit_1(tmp_path):
     assert not (tmp_path / "missing").exists()
 
 
+@FOLDER
 def test_a_store_of_a_newer_layout_is_refused_with_a_clear_message(new_bank):
     new_bank.post(1, 5)
     new_bank.stop()
