@@ -72,8 +72,10 @@ BEGIN
 
         IF tipos[i] = 'd' THEN
             novo := saldo - valores[i];
-        ELSE
+        ELSIF tipos[i] = 'c' THEN
             novo := saldo + valores[i];
+        ELSE
+            RAISE check_violation USING MESSAGE = format('tipo is c or d, not %L', tipos[i]);
         END IF;
         limites[i] := limite;
         IF novo < -limite THEN
@@ -189,12 +191,15 @@ BEGIN
     END IF;
 END $$;
 
--- Forget at most so many keys that are older than that; how many they were. Waits for nobody.
-CREATE OR REPLACE FUNCTION DeleteChaves(idade interval, maximo integer) RETURNS bigint
+-- Forget at most so many keys that are older than that; how many they were. Waits for nobody. `agora` is
+-- the caller's idea of the time: where it differs from the server's clock, which somebody may have set,
+-- the earlier one counts.
+CREATE OR REPLACE FUNCTION DeleteChaves(
+    idade interval, maximo integer, agora timestamptz DEFAULT 'infinity') RETURNS bigint
 LANGUAGE sql SET enable_seqscan = off AS $$
     WITH apagadas AS (
         DELETE FROM "Chaves" WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM "Chaves" WHERE "CriadaEm" < statement_timestamp() - $1
+            SELECT ctid FROM "Chaves" WHERE "CriadaEm" < least($3, statement_timestamp()) - $1
              ORDER BY "CriadaEm" LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1
     )
     SELECT count(*) FROM apagadas

@@ -446,8 +446,9 @@ bool server_create(struct server **ret_server, const struct server_options *opti
     server->peers = calloc(server->peers_size, sizeof *server->peers);
     if (!server->peers)
         goto free_server;
-    /* One more than the store takes: a question that needs no queue finds an op when it is full. */
-    if (!op_pool_init(&server->service.pool, options->pending_max + 1))
+    /* One more than the store takes (twice pending_max, see store.h): a question that needs no queue
+     * finds an op when it is full. */
+    if (!op_pool_init(&server->service.pool, 2 * options->pending_max + 1))
         goto free_peers;
     int result = uv_loop_init(&server->loop);
     if (result == 0)

@@ -2,7 +2,7 @@
  *
  * store.c - see store.h.
  *
- * A store is a backend, a queue in front of it with a port for our submitter, and a committer for each
+ * A store is a backend, a queue in front of it with two ports for our submitter, and a committer for each
  * lane between the two.
  */
 #include "store/store.h"
@@ -20,7 +20,7 @@
 struct store {
     struct backend *backend;
     struct queue queue;
-    struct port port;
+    struct port writing, reading; /* apart, so that a full one does not refuse the other's */
     struct committer committers[LANES_MAX]; /* one for each lane */
     uint32_t committers_started;
 };
@@ -72,7 +72,9 @@ bool store_open(struct store **ret_store, const char *url, const struct store_op
         goto free_store;
 
     queue_init(&store->queue, store->backend->lanes);
-    port_init(&store->port, &store->queue, options->pending_max, options->wake,
+    port_init(&store->writing, &store->queue, options->pending_max, options->wake,
+              options->wake_context);
+    port_init(&store->reading, &store->queue, options->pending_max, options->wake,
               options->wake_context);
     if (!start_committers(store)) {
         snprintf(error, error_size, "cannot start the committer thread");
@@ -85,7 +87,8 @@ bool store_open(struct store **ret_store, const char *url, const struct store_op
 
 close_backend:
     stop_committers(store);
-    port_free(&store->port);
+    port_free(&store->writing);
+    port_free(&store->reading);
     queue_free(&store->queue);
     store->backend->calls->close(store->backend);
 free_store:
@@ -97,10 +100,11 @@ void store_close(struct store *store)
 {
     if (store->backend->calls->dismiss)
         store->backend->calls->dismiss(store->backend);
-    port_hand_over(&store->port);
+    store_hand_over(store);
     stop_committers(store);
-    (void)port_take_answered(&store->port); /* nobody is left to care */
-    port_free(&store->port);
+    (void)store_take_answered(store); /* nobody is left to care */
+    port_free(&store->writing);
+    port_free(&store->reading);
     queue_free(&store->queue);
     store->backend->calls->close(store->backend);
     free(store);
@@ -112,7 +116,7 @@ bool store_submit(struct store *store, struct op *op)
     if (backend->calls->answer_now(store->backend, op))
         return true;
     op->lane = backend->calls->lane_of ? backend->calls->lane_of(backend, op) : 0;
-    if (port_submit(&store->port, op))
+    if (port_submit(op_writes(op) ? &store->writing : &store->reading, op))
         return false;
     op->outcome = OUTCOME_BUSY;
     return true;
@@ -120,12 +124,18 @@ bool store_submit(struct store *store, struct op *op)
 
 void store_hand_over(struct store *store)
 {
-    port_hand_over(&store->port);
+    port_hand_over(&store->writing);
+    port_hand_over(&store->reading);
 }
 
 struct op *store_take_answered(struct store *store)
 {
-    return port_take_answered(&store->port);
+    struct op *answered = port_take_answered(&store->writing);
+    struct op **end = &answered;
+    while (*end)
+        end = &(*end)->next;
+    *end = port_take_answered(&store->reading);
+    return answered;
 }
 
 /* --- without ops ---------------------------------------------------------------------------- */

@@ -203,6 +203,7 @@ bool call_send(PGconn *conn, const struct call *call)
         statement = STATEMENT_FORGET;
         add_int8(&parameters, call->age_us);
         add_int4(&parameters, call->forget_max);
+        add_int8(&parameters, call->now_us);
         break;
     case CALL_HURRY: statement = STATEMENT_HURRY; break;
     case CALL_LEARN:

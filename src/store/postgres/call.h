@@ -40,8 +40,8 @@ struct call {
     enum call_kind kind;
     struct op **ops; /* [0, count) of one client, or such that nothing tells them apart */
     uint32_t count;
-    int64_t age_us;     /* CALL_FORGET */
-    int32_t forget_max; /* CALL_FORGET */
+    int64_t age_us, now_us; /* CALL_FORGET: what is older than that, where this is the time */
+    int32_t forget_max;     /* CALL_FORGET */
     PGresult *result;
 };
 

@@ -34,7 +34,12 @@ static struct postgres_store *store_of(struct backend *backend)
 
 static uint32_t lane_of(const struct backend *backend, const struct op *op)
 {
+    const struct known *known = &((const struct postgres_store *)backend)->workers.known;
     if (backend->lanes == 1 || !op_writes(op))
+        return READING_LANE;
+    /* Where all are known, this one does not exist, or was opened a moment ago: that is found out, and
+     * done, without waiting for anybody's commit. */
+    if (atomic_load(&known->all) && !known_has(known, op->client))
         return READING_LANE;
     return 1 + op->client % (backend->lanes - 1);
 }

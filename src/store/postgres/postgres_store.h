@@ -5,8 +5,8 @@
  * Purpose    The backend behind postgres://. A lane reads, the others write, each for its share of the
  *            clients and on a connection of its own; the stored procedures judge under a row lock.
  * Invariant  What commit() answers OUTCOME_OK the server has said to be committed: on its disk, with
- *            durable. Ops of one client that write always take the same lane, so that a batch of them is
- *            one call. A statement is one snapshot, and waits for no commit.
+ *            durable. Ops of one client that write always take the same lane, but for the first of a new client, so
+ *            that a batch of them is one call. A statement is one snapshot, and waits for no commit.
  * Ownership  The backend owns its workers and their connections.
  * Threads    As backend.h says.
  * Errors     Opening: NULL and a sentence. Later: outcomes; that the server is gone, or back, is logged.

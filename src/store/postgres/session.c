@@ -62,6 +62,24 @@ static enum session_end check_server(PGconn *conn, const char *place, char *erro
     return SESSION_OPEN;
 }
 
+/* libpq does not tell in a code why there is no connection. In another language than these words have
+ * it only takes longer until somebody is told. */
+static bool time_mends_nothing(const char *words)
+{
+    static const char *const reasons[] = {
+        "password authentication failed",
+        "no pg_hba.conf entry",
+        "does not exist",
+        "permission denied",
+        "not permitted to log in",
+        "certificate",
+    };
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (strstr(words, reasons[i]))
+            return true;
+    return false;
+}
+
 enum session_end session_connect(PGconn **ret, const char *url, uint32_t connect_timeout_s,
                                  char *error, size_t error_size)
 {
@@ -94,9 +112,8 @@ enum session_end session_connect(PGconn **ret, const char *url, uint32_t connect
         end = check_server(conn, place, error, error_size);
     } else {
         session_sentence(error, error_size, place, PQerrorMessage(conn));
-        /* libpq does not tell in a code why; but time makes no password right. */
-        bool password = PQconnectionNeedsPassword(conn) || PQconnectionUsedPassword(conn);
-        end = password ? SESSION_REFUSED : SESSION_ABSENT;
+        end = PQconnectionNeedsPassword(conn) || time_mends_nothing(error) ? SESSION_REFUSED
+                                                                           : SESSION_ABSENT;
     }
     if (end == SESSION_OPEN)
         *ret = conn;
@@ -127,7 +144,8 @@ static const struct {
     {STATEMENT_HEALTH,
      "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'"},
     {STATEMENT_HURRY, "SELECT set_config('lock_timeout', '10ms', true)"}, /* this transaction's */
-    {STATEMENT_FORGET, "SELECT DeleteChaves($1::int8 * interval '1 microsecond', $2::int4)"},
+    {STATEMENT_FORGET, "SELECT DeleteChaves($1::int8 * interval '1 microsecond', $2::int4,"
+                       " timestamptz 'epoch' + $3::int8 * interval '1 microsecond')"},
 };
 
 static enum session_end of_result(PGconn *conn, PGresult *result, const char *place, char *error,
@@ -144,18 +162,23 @@ static enum session_end of_result(PGconn *conn, PGresult *result, const char *pl
     return end;
 }
 
-static enum session_end set_up(PGconn *conn, const struct session_options *options,
-                               const char *place, char *error, size_t error_size)
+static enum session_end set_up(PGconn *conn, int64_t *ret_clock_us,
+                               const struct session_options *options, const char *place,
+                               char *error, size_t error_size)
 {
-    char sql[400];
+    char sql[500];
     snprintf(sql, sizeof sql,
              "SET statement_timeout = '%us'; SET default_transaction_isolation = 'read committed';"
              " SET client_min_messages = warning;"
              " SELECT set_config('synchronous_commit', '%s', false)"
-             " WHERE current_setting('synchronous_commit') = 'off' OR %s",
+             " WHERE current_setting('synchronous_commit') = 'off' OR %s;"
+             " SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8",
              options->statement_timeout_s, options->durable ? "on" : "off",
              options->durable ? "false" : "true");
-    return of_result(conn, PQexec(conn, sql), place, error, error_size);
+    PGresult *result = PQexec(conn, sql);
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
+        *ret_clock_us = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+    return of_result(conn, result, place, error, error_size);
 }
 
 static enum session_end check_schema(PGconn *conn, const char *place, char *error,
@@ -236,8 +259,8 @@ static enum session_end prepare_all(PGconn *conn, const char *place, char *error
     return SESSION_OPEN;
 }
 
-enum session_end session_open(PGconn **ret, const struct session_options *options, char *error,
-                              size_t error_size)
+enum session_end session_open(PGconn **ret, int64_t *ret_clock_us,
+                              const struct session_options *options, char *error, size_t error_size)
 {
     char place[URL_SHOWN_BYTES];
     PGconn *conn;
@@ -246,7 +269,7 @@ enum session_end session_open(PGconn **ret, const struct session_options *option
                                            error_size);
     if (end != SESSION_OPEN)
         return end;
-    end = set_up(conn, options, place, error, error_size);
+    end = set_up(conn, ret_clock_us, options, place, error, error_size);
     if (end == SESSION_OPEN)
         end = check_schema(conn, place, error, error_size);
     if (end == SESSION_OPEN && options->durable)

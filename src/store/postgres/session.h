@@ -44,16 +44,17 @@ struct session_options {
 #define STATEMENT_LEARN     "learn"     /* how many ids at most */
 #define STATEMENT_HEALTH    "health"
 #define STATEMENT_HURRY     "hurry"
-#define STATEMENT_FORGET    "forget" /* age in us, how many keys at most */
+#define STATEMENT_FORGET    "forget" /* age in us, how many keys at most, what time it is in us */
 
 /* Connected, with client_encoding UTF8 and our name; nothing else is set or asked. */
 MUST_CHECK enum session_end session_connect(PGconn **ret, const char *url,
                                             uint32_t connect_timeout_s, char *error,
                                             size_t error_size);
 
-/* For a bank, in pipeline mode and non-blocking. */
-MUST_CHECK enum session_end session_open(PGconn **ret, const struct session_options *options,
-                                         char *error, size_t error_size);
+/* For a bank, in pipeline mode and non-blocking; and what time it is there, Unix time. */
+MUST_CHECK enum session_end session_open(PGconn **ret, int64_t *ret_clock_us,
+                                         const struct session_options *options, char *error,
+                                         size_t error_size);
 
 /* What libpq or the server said, in one line; `place` is where, and may be NULL. */
 void session_sentence(char *error, size_t error_size, const char *place, const char *words);

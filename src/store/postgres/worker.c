@@ -30,24 +30,39 @@ static int64_t clock_ms(void)
 
 /* --- the connection --------------------------------------------------------------------------- */
 
-static void learn_clients(struct worker *worker)
+static enum session_end learn_clients(struct worker *worker, char *error, size_t error_size)
 {
     struct call call = {.kind = CALL_LEARN};
     struct refusal refusal;
-    if (exchange(worker->conn, &call, 1, ANSWER_TIMEOUT_MS, &refusal) == EXCHANGE_DONE)
+    enum exchange_end end = exchange(worker->conn, &call, 1, ANSWER_TIMEOUT_MS, &refusal);
+    if (end == EXCHANGE_DONE)
         call_answer(&call, &worker->all->known);
+    else
+        session_sentence(error, error_size, worker->all->place, refusal.words);
     exchange_clear(&call, 1);
+    if (end == EXCHANGE_DONE)
+        return SESSION_OPEN;
+    return end == EXCHANGE_REFUSED ? SESSION_REFUSED : SESSION_ABSENT;
 }
 
 enum session_end worker_connect(struct worker *worker, char *error, size_t error_size)
 {
     struct workers *all = worker->all;
-    enum session_end end = session_open(&worker->conn, &all->session, error, error_size);
+    int64_t clock_us = 0;
+    enum session_end end = session_open(&worker->conn, &clock_us, &all->session, error, error_size);
     if (end != SESSION_OPEN) {
         worker->conn = NULL;
         return end;
     }
-    learn_clients(worker);
+    if (all->opened_us == 0) { /* the first connection, before there are others */
+        all->opened_us = clock_us;
+        all->opened_ms = clock_ms();
+    }
+    end = learn_clients(worker, error, error_size);
+    if (end != SESSION_OPEN) {
+        worker_close(worker);
+        return end;
+    }
     worker->pause_ms = 0;
     worker->retry_at_ms = 0;
     return end;
@@ -61,6 +76,7 @@ static bool connected(struct worker *worker)
         worker_close(worker); /* it went away between two batches: no harm is done yet */
     if (worker->conn)
         return true;
+    atomic_store(&worker->troubled_ms, clock_ms());
     if (clock_ms() < worker->retry_at_ms)
         return false;
     if (worker_connect(worker, error, sizeof error) == SESSION_OPEN) {
@@ -235,7 +251,8 @@ static void run(struct worker *worker, struct call *calls, uint32_t count, bool 
     }
 }
 
-/* Expired keys go a few at a time, in a transaction of their own, as others come. */
+/* Expired keys go a few at a time, in a transaction of their own, as others come. The time is what has
+ * really passed: a server's clock that is set forward forgets none before its time. */
 static void forget_old_keys(struct worker *worker)
 {
     int64_t now_ms = clock_ms();
@@ -244,6 +261,7 @@ static void forget_old_keys(struct worker *worker)
     struct call call = {
         .kind = CALL_FORGET,
         .age_us = worker->all->key_retention_us,
+        .now_us = worker->all->opened_us + (now_ms - worker->all->opened_ms) * 1000,
         .forget_max = (int32_t)(worker->keyed + FORGET_MORE),
     };
     worker->forgot_ms = now_ms;
@@ -304,11 +322,17 @@ static bool others_troubled(const struct worker *worker)
     return false;
 }
 
-static void doubt_health(const struct worker *worker, struct op **ops, uint32_t count)
+/* A session that the server calls read-only stays so, though the server may not: the next is a new one. */
+static void judge_health(struct worker *worker, struct op **ops, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++)
-        if (ops[i]->kind == OP_HEALTH && ops[i]->outcome == OUTCOME_OK && others_troubled(worker))
+    for (uint32_t i = 0; i < count; i++) {
+        if (ops[i]->kind != OP_HEALTH)
+            continue;
+        if (ops[i]->outcome != OUTCOME_OK)
+            worker_close(worker);
+        else if (others_troubled(worker))
             ops[i]->outcome = OUTCOME_DOWN;
+    }
 }
 
 void worker_commit(struct worker *worker, struct op **ops, uint32_t count)
@@ -317,7 +341,7 @@ void worker_commit(struct worker *worker, struct op **ops, uint32_t count)
     uint32_t writing = part(worker, ops, count, is_writing);
     book(worker, ops, writing);
     run(worker, worker->calls, call_make(worker->calls, ops + writing, count - writing), false);
-    doubt_health(worker, ops + writing, count - writing);
+    judge_health(worker, ops + writing, count - writing);
     atomic_store(&worker->since_ms, 0);
 }
 

@@ -49,6 +49,8 @@ struct workers {
     struct session_options session;
     char place[URL_SHOWN_BYTES]; /* for the log */
     int64_t key_retention_us;
+    int64_t opened_us,
+        opened_ms; /* the server's clock when it was first met, and one that is never set */
     struct known known;
     _Atomic bool away; /* the server, and the log says so */
     struct worker *each;
