@@ -36,9 +36,8 @@ struct store_options {
     bool must_exist;    /* or else a store is created where there is none (LMDB) */
     bool durable;       /* false: benchmarks only; answers do not wait for the disk */
     uint64_t map_bytes; /* LMDB: the largest the data file may become; 0: as it was */
-    uint32_t
-        pending_max; /* ops submitted and not taken back: so many that write, so many that read;
-                           * past it OUTCOME_BUSY */
+    /* Ops submitted and not taken back: so many that write, so many that read. Past it OUTCOME_BUSY. */
+    uint32_t pending_max;
     int64_t key_retention_us;     /* how long an idempotency key is remembered at least */
     uint32_t connections;         /* PostgreSQL: at most so many, 1 .. LANES_MAX */
     uint32_t connect_timeout_s;   /* PostgreSQL: for one connection, and for the server to be there
