@@ -355,11 +355,14 @@ static void healthy_is_what_says_true_in_one_row(void **state)
 static void what_answers_nobody_answers_nobody(void **state)
 {
     (void)state;
-    call = (struct call){.kind = CALL_FORGET};
-    answer(ids((const uint32_t[]){5}, 1));
-    for (int i = 0; i < OPS; i++)
-        assert_int_equal(ops[i].outcome, OUTCOME_BUSY);
-    assert_false(known_has(&known, 5));
+    static const enum call_kind kinds[] = {CALL_FORGET, CALL_HURRY};
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        call = (struct call){.kind = kinds[i]};
+        answer(ids((const uint32_t[]){5}, 1));
+        for (int j = 0; j < OPS; j++)
+            assert_int_equal(ops[j].outcome, OUTCOME_BUSY);
+        assert_false(known_has(&known, 5));
+    }
 }
 
 int main(void)
