@@ -144,8 +144,9 @@ enum session_end __wrap_session_open(PGconn **ret, const struct session_options 
     assert_string_equal(options->url, "postgres://user:secret@host/name");
     assert_in_range(fake_exchange.opened, 0, CONNECTIONS_MAX - 1);
     unsigned number = fake_exchange.opened++;
-    enum session_end end = number < fake_exchange.opens_count ? fake_exchange.opens[number]
-                                                              : SESSION_OPEN;
+    enum session_end end = SESSION_OPEN;
+    if (fake_exchange.opens_next < fake_exchange.opens_count)
+        end = fake_exchange.opens[fake_exchange.opens_next++];
     if (end != SESSION_OPEN) {
         snprintf(error, error_size, "nobody there");
         return end;
