@@ -243,16 +243,25 @@ static void nobody_in_the_rows_is_nobody(void **state)
 static void ids_that_cannot_be_read_say_nothing_of_who_is_missing(void **state)
 {
     (void)state;
-    static const struct result_value wrong[] = {{NULL, -1}, {"", 0}, {"abc", 3}, {"12345678", 8}};
+    static const struct result_value wrong[] = {
+        {NULL, -1}, {"", 0}, {"abc", 3}, {"12345678", 8}, {"\0\0\0\0", 4}, {"\xff\xff\xff\xff", 4}};
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         (void)setup(NULL);
         call = (struct call){.kind = CALL_CLIENTS, .ops = batch, .count = OPS};
         PGresult *result = ids((const uint32_t[]){CLIENT}, 1);
         result_put(result, 1, 0, wrong[i]);
         answer(result);
+        assert_int_equal(ops[0].outcome, OUTCOME_OK); /* who can be read is there */
         for (int j = 1; j < OPS; j++)
             assert_int_equal(ops[j].outcome, OUTCOME_CORRUPT);
     }
+    (void)setup(NULL);
+    call = (struct call){.kind = CALL_CLIENTS, .ops = batch, .count = OPS};
+    PGresult *wide = result_new(2);
+    result_put(wide, 0, 0, result_int4(CLIENT));
+    answer(wide);
+    for (int j = 0; j < OPS; j++)
+        assert_int_equal(ops[j].outcome, OUTCOME_CORRUPT);
 }
 
 /* --- all there are ---------------------------------------------------------------------------- */
@@ -313,13 +322,18 @@ static void those_that_did_not_fit_beside_others_are_missing(void **state)
 static void an_id_that_cannot_be_read_is_missing(void **state)
 {
     (void)state;
-    PGresult *result = ids((const uint32_t[]){5, 6}, 2);
-    result_put(result, 2, 0, (struct result_value){"abc", 3});
-    call = (struct call){.kind = CALL_LEARN, .result = result};
-    call_answer(&call, &known);
-    PQclear(result);
-    assert_true(known_has(&known, 6));
-    assert_false(known.all);
+    static const struct result_value wrong[] = {{"abc", 3}, {"\0\0\0\0", 4}, {NULL, -1}};
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        (void)setup(NULL);
+        PGresult *result = ids((const uint32_t[]){5, 6}, 2);
+        result_put(result, 2, 0, wrong[i]);
+        call = (struct call){.kind = CALL_LEARN, .result = result};
+        call_answer(&call, &known);
+        PQclear(result);
+        assert_true(known_has(&known, 6));
+        assert_int_equal(known.count, 2);
+        assert_false(known.all);
+    }
 }
 
 /* --- health, and what answers nobody ---------------------------------------------------------- */

@@ -361,6 +361,22 @@ static void a_database_in_another_encoding_is_refused(void **state)
                PLACE ": the database must be in UTF8, and is in an encoding it does not name");
 }
 
+static void a_url_whose_password_is_not_plain_is_refused_before_libpq_sees_it(void **state)
+{
+    (void)state;
+    static const char *const urls[] = {
+        "postgres://user:Q@X@host/name", "postgres://user:Q/X@host/name",
+        "postgres://user:Q?X@host/name", "postgres://host/name?password=Q@X"};
+    for (size_t i = 0; i < COUNT_OF(urls); i++) {
+        assert_int_equal(session_connect(&conn, urls[i], 5, error, sizeof error), SESSION_REFUSED);
+        assert_null(conn);
+        assert_null(strpbrk(error, "QXZ"));
+        assert_non_null(
+            strstr(error, "@ : / ? and # of a password are written %40 %3A %2F %3F %23"));
+        assert_string_equal(server.names, "");
+    }
+}
+
 static void a_plain_connection_asks_nothing_of_the_database(void **state)
 {
     (void)state;
@@ -534,6 +550,7 @@ int main(void)
         TEST(without_memory_there_is_no_session),
         TEST(an_old_server_is_refused),
         TEST(a_database_in_another_encoding_is_refused),
+        TEST(a_url_whose_password_is_not_plain_is_refused_before_libpq_sees_it),
         TEST(a_plain_connection_asks_nothing_of_the_database),
         TEST(a_question_that_fails_is_a_refusal_and_one_that_breaks_it_off_an_absence),
         TEST(a_schema_of_another_version_or_none_is_refused_with_what_to_do),

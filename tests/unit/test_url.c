@@ -91,6 +91,44 @@ static void what_holds_no_password_is_shown(void **state)
                  cases[i].shown);
 }
 
+static void a_scheme_is_letters_up_to_a_colon_or_the_end(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url;
+        size_t bytes;
+    } cases[] = {{"lmdb:x", 4}, {"postgres://h", 8}, {"PostgreSQL:", 10}, {"name", 4},
+                 {"", 0},       {":x", 0},           {"a b:c", 0},        {"a=b", 0},
+                 {"a@b", 0},    {"h2:x", 0},         {"/srv", 0},         {"password=x:y", 0}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_int_equal(url_scheme_bytes(cases[i].url), cases[i].bytes);
+}
+
+static void a_url_is_plain_where_one_at_ends_the_user_and_the_password(void **state)
+{
+    (void)state;
+    static const char *const plain[] = {"postgres://",
+                                        "postgres:///name",
+                                        "postgres://host/name?sslmode=require#x",
+                                        "postgres://user@host/name",
+                                        "postgres://user@/name",
+                                        "postgres://@host",
+                                        "postgres://user:secret@host:1,other:2/name?a=b",
+                                        "postgres://user:s%40cret@[::1]/name",
+                                        "postgres://user:a:b@host"},
+                             *const others[] = {"postgres://user:a@b@host",
+                                                "postgres://user:a/b@host/name",
+                                                "postgres://user:a?b@host/name",
+                                                "postgres://user:a#b@host/name",
+                                                "postgres://host/name?password=a@b",
+                                                "postgres://user:secret@host/name?password=a@b",
+                                                "postgres://user:secret@host/n@me"};
+    for (size_t i = 0; i < COUNT_OF(plain); i++)
+        assert_true(url_is_plain(plain[i]));
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        assert_false(url_is_plain(others[i]));
+}
+
 /* The password, and each of its pieces where it is in several, is made of these letters, which stand
  * nowhere else in these URLs. */
 static const char secret_letters[] = "QXZ";
@@ -233,6 +271,8 @@ int main(void)
         cmocka_unit_test(lmdb_and_a_path_is_that_path),
         cmocka_unit_test(what_is_not_lmdb_and_a_path_is_none),
         cmocka_unit_test(postgres_has_two_schemes),
+        cmocka_unit_test(a_scheme_is_letters_up_to_a_colon_or_the_end),
+        cmocka_unit_test(a_url_is_plain_where_one_at_ends_the_user_and_the_password),
         cmocka_unit_test(what_holds_no_password_is_shown),
         cmocka_unit_test(no_password_is_ever_shown),
         cmocka_unit_test(the_host_is_shown_behind_the_strangest_of_passwords),
