@@ -106,7 +106,7 @@ enum exchange_end __wrap_exchange(PGconn *conn, struct call *calls, uint32_t cou
         fake_exchange.next += told;
         if (end == EXCHANGE_REFUSED) {
             ret->call = of->call;
-            strcpy(ret->state, of->state);
+            snprintf(ret->state, sizeof ret->state, "%s", of->state);
         }
         if (fake_exchange.during)
             fake_exchange.during();

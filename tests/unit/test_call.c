@@ -5,6 +5,7 @@
  */
 #include "unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +35,7 @@ int __wrap_PQsendQueryPrepared(PGconn *conn, const char *statement, int count,
     assert_int_equal(result_format, 1);
     assert_in_range(count, 0, PARAMETERS_MAX);
     assert_in_range(strlen(statement), 1, sizeof sent.statement - 1);
-    strcpy(sent.statement, statement);
+    snprintf(sent.statement, sizeof sent.statement, "%s", statement);
     sent.count = count;
     sent.sends++;
     for (int i = 0; i < count; i++) {

@@ -250,8 +250,10 @@ static void ids_that_cannot_be_read_say_nothing_of_who_is_missing(void **state)
         call = (struct call){.kind = CALL_CLIENTS, .ops = batch, .count = OPS};
         PGresult *result = ids((const uint32_t[]){CLIENT}, 1);
         result_put(result, 1, 0, wrong[i]);
+        result_put(result, 2, 0, result_int4(1234));
         answer(result);
         assert_int_equal(ops[0].outcome, OUTCOME_OK); /* who can be read is there */
+        assert_true(known_has(&known, 1234));
         for (int j = 1; j < OPS; j++)
             assert_int_equal(ops[j].outcome, OUTCOME_CORRUPT);
     }

@@ -5,6 +5,7 @@
  */
 #include "unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "fake_libpq.h"
@@ -145,8 +146,7 @@ static void a_connection_that_ends_is_a_loss_wherever_it_ends(void **state)
     static const char whole[] = "TN TN TN ";
     for (size_t length = 0; length < sizeof whole; length++) {
         char script[20];
-        memcpy(script, whole, length);
-        strcpy(script + length, "xS");
+        snprintf(script, sizeof script, "%.*sxS", (int)length, whole);
         assert_int_equal(follow(script, 3), EXCHANGE_LOST);
         assert_string_equal(refusal.words,
                             "server closed the connection unexpectedly This is all.");
@@ -176,14 +176,12 @@ static void without_an_answer_it_is_a_loss_when_the_time_is_over(void **state)
 static void an_answer_that_trickles_is_not_waited_for_any_longer(void **state)
 {
     (void)state;
-    char script[3 * 99 + 20] = "";
-    for (int i = 0; i < 99; i++)
-        strcat(script, "w");
-    strcat(script, "TN TN TN S");
+    char waits[102], script[120];
+    memset(waits, 'w', sizeof waits);
+    snprintf(script, sizeof script, "%.99sTN TN TN S", waits);
     assert_int_equal(follow(script, 3), EXCHANGE_DONE);
     expect_all_cleared(3);
-    memmove(script + 2, script, strlen(script) + 1);
-    memcpy(script, "ww", 2);
+    snprintf(script, sizeof script, "%.101sTN TN TN S", waits);
     assert_int_equal(follow(script, 3), EXCHANGE_LOST);
     assert_int_equal(fake_libpq.clock_ms, 1000000 + TIMEOUT_MS);
     expect_all_cleared(3);

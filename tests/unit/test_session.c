@@ -62,14 +62,20 @@ static PGresult *reply_with(const struct reply *reply)
     return result;
 }
 
+static void append(char *text, size_t size, const char *word)
+{
+    size_t at = strlen(text);
+    snprintf(text + at, size - at, "%s ", word);
+}
+
 /* NOLINTBEGIN(bugprone-reserved-identifier) */
 __typeof__(PQconnectdbParams) __wrap_PQconnectdbParams;
 PGconn *__wrap_PQconnectdbParams(const char *const *names, const char *const *values, int expand)
 {
     assert_int_equal(expand, 1);
     for (int i = 0; names[i]; i++) {
-        strcat(strcat(server.names, names[i]), " ");
-        strcat(strcat(server.values, values[i]), " ");
+        append(server.names, sizeof server.names, names[i]);
+        append(server.values, sizeof server.values, values[i]);
     }
     server.open = !server.no_memory;
     return server.no_memory ? NULL : (PGconn *)&server;
@@ -151,7 +157,7 @@ PGresult *__wrap_PQexec(PGconn *conn, const char *sql)
     assert_ptr_equal(conn, &server);
     if (strncmp(sql, "SET ", 4) == 0) {
         assert_in_range(strlen(sql), 1, sizeof server.set_up_sql - 1);
-        strcpy(server.set_up_sql, sql);
+        snprintf(server.set_up_sql, sizeof server.set_up_sql, "%s", sql);
         return reply_with(&server.set_up);
     }
     if (strstr(sql, "Versao"))
@@ -171,7 +177,7 @@ PGresult *__wrap_PQprepare(PGconn *conn, const char *name, const char *sql, int 
     assert_int_equal(count, 0);
     assert_null(types);
     assert_in_range(server.prepared_count, 0, PREPARED_MAX - 1);
-    strcpy(server.prepared[server.prepared_count], name);
+    snprintf(server.prepared[server.prepared_count], sizeof server.prepared[0], "%s", name);
     return reply_with(server.prepared_count++ == server.prepare_fails_at ? &server.prepare : &good);
 }
 
@@ -181,8 +187,7 @@ char *__wrap_PQresultErrorField(const PGresult *result, int field)
     static char state[6];
     (void)result;
     assert_int_equal(field, PG_DIAG_SQLSTATE);
-    if (server.state)
-        strcpy(state, server.state);
+    snprintf(state, sizeof state, "%s", server.state ? server.state : "");
     return server.state ? state : NULL;
 }
 

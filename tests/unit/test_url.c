@@ -23,8 +23,8 @@ static void lmdb_and_a_path_is_that_path(void **state)
     (void)state;
     static const char *const paths[] = {"./data", "/var/lib/crebito", "x", ":", " ", "lmdb:x"};
     for (size_t i = 0; i < COUNT_OF(paths); i++) {
-        char url[100] = "lmdb:";
-        strcat(url, paths[i]);
+        char url[100];
+        snprintf(url, sizeof url, "lmdb:%s", paths[i]);
         assert_ptr_equal(url_lmdb_path(url), url + 5);
     }
 }
@@ -259,7 +259,8 @@ static void whatever_is_given_the_password_before_the_last_at_is_not_shown(void 
         for (size_t j = 0; j < bytes; j++)
             url[at++] = j % 2 ? letters[random_next() % (sizeof letters - 1)]
                               : secret_letters[random_next() % 3];
-        strcpy(url + at, i % 2 ? "@host/name" : "@host:5432/name?sslmode=require");
+        snprintf(url + at, sizeof url - at, "%s",
+                 i % 2 ? "@host/name" : "@host:5432/name?sslmode=require");
         if (strpbrk(show(url), secret_letters))
             FAIL("%s is shown as %s", url, show(url));
     }

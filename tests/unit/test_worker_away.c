@@ -257,6 +257,15 @@ static void who_waits_for_longer_than_anybody_waits_for_it_is_in_trouble(void **
     assert_false(worker_troubled(&worker[1])); /* it was answered after all */
 }
 
+/* It looks late, and it looks well. */
+static void a_late_answer_of_its_own_is_an_answer(void **state)
+{
+    (void)state;
+    fake_exchange.during = look_at_the_stuck;
+    commit("H0");
+    expect_outcomes("+");
+}
+
 static void without_a_server_it_is_not_healthy(void **state)
 {
     (void)state;
@@ -381,6 +390,7 @@ int main(void)
         TEST(trouble_of_its_own_is_over_when_the_server_answers),
         TEST(a_disk_that_is_full_is_trouble),
         TEST(who_waits_for_longer_than_anybody_waits_for_it_is_in_trouble),
+        TEST(a_late_answer_of_its_own_is_an_answer),
         TEST(without_a_server_it_is_not_healthy),
         TEST(any_thread_may_look_whether_a_worker_is_in_trouble),
         TEST(old_keys_are_forgotten_as_new_ones_come_and_once_a_second),
