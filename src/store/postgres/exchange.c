@@ -72,6 +72,14 @@ static void note_refusal(struct refusal *ret, uint32_t call, const PGresult *res
     session_sentence(ret->words, sizeof ret->words, NULL, PQresultErrorMessage(result));
 }
 
+static bool all_answered(const struct call *calls, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!calls[i].result)
+            return false;
+    return true;
+}
+
 enum exchange_end exchange(PGconn *conn, struct call *calls, uint32_t count, int timeout_ms,
                            struct refusal *ret)
 {
@@ -98,7 +106,13 @@ enum exchange_end exchange(PGconn *conn, struct call *calls, uint32_t count, int
             continue;
         }
         switch ((int)PQresultStatus(result)) {
-        case PGRES_PIPELINE_SYNC: PQclear(result); return end;
+        case PGRES_PIPELINE_SYNC:
+            PQclear(result);
+            if (end == EXCHANGE_DONE && !all_answered(calls, count)) {
+                session_sentence(ret->words, sizeof ret->words, NULL, "an answer is missing");
+                end = EXCHANGE_LOST; /* what comes next may answer anything */
+            }
+            return end;
         case PGRES_TUPLES_OK:
             if (at < count && !calls[at].result) {
                 calls[at].result = result;

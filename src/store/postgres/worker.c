@@ -30,13 +30,19 @@ static int64_t clock_ms(void)
 
 /* --- the connection --------------------------------------------------------------------------- */
 
-static void learn_clients(struct worker *worker)
+/* False: the connection is of no more use. */
+static bool learn_clients(struct worker *worker, char *error, size_t error_size)
 {
     struct call call = {.kind = CALL_LEARN};
     struct refusal refusal;
-    if (exchange(worker->conn, &call, 1, ANSWER_TIMEOUT_MS, &refusal) == EXCHANGE_DONE)
+    enum exchange_end end = exchange(worker->conn, &call, 1, ANSWER_TIMEOUT_MS, &refusal);
+    if (end == EXCHANGE_DONE)
         call_answer(&call, &worker->all->known);
     exchange_clear(&call, 1);
+    if (end == EXCHANGE_DONE || end == EXCHANGE_REFUSED)
+        return true;
+    session_sentence(error, error_size, worker->all->place, refusal.words);
+    return false;
 }
 
 enum session_end worker_connect(struct worker *worker, char *error, size_t error_size)
@@ -47,7 +53,10 @@ enum session_end worker_connect(struct worker *worker, char *error, size_t error
         worker->conn = NULL;
         return end;
     }
-    learn_clients(worker);
+    if (!learn_clients(worker, error, error_size)) {
+        worker_close(worker);
+        return SESSION_ABSENT;
+    }
     worker->pause_ms = 0;
     worker->retry_at_ms = 0;
     return end;
