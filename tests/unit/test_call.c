@@ -5,6 +5,7 @@
  */
 #include "unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +35,7 @@ int __wrap_PQsendQueryPrepared(PGconn *conn, const char *statement, int count,
     assert_int_equal(result_format, 1);
     assert_in_range(count, 0, PARAMETERS_MAX);
     assert_in_range(strlen(statement), 1, sizeof sent.statement - 1);
-    strcpy(sent.statement, statement);
+    snprintf(sent.statement, sizeof sent.statement, "%s", statement);
     sent.count = count;
     sent.sends++;
     for (int i = 0; i < count; i++) {
@@ -413,17 +414,25 @@ static void what_reads_is_sent_as_ids(void **state)
 static void what_answers_no_op_is_sent_without_any(void **state)
 {
     (void)state;
-    struct call call = {.kind = CALL_FORGET, .age_us = INT64_C(86400000000), .forget_max = 33};
+    struct call call = {.kind = CALL_FORGET,
+                        .age_us = INT64_C(86400000000),
+                        .now_us = INT64_C(1705458881217753),
+                        .forget_max = 33};
     assert_true(send_call(&call));
     assert_string_equal(sent.statement, STATEMENT_FORGET);
-    assert_int_equal(sent.count, 2);
+    assert_int_equal(sent.count, 3);
     expect_int8(0, INT64_C(86400000000));
     expect_int4(1, 33);
+    expect_int8(2, INT64_C(1705458881217753));
     call = (struct call){.kind = CALL_LEARN};
     assert_true(send_call(&call));
     assert_string_equal(sent.statement, STATEMENT_LEARN);
     assert_int_equal(sent.count, 1);
     expect_int4(0, KNOWN_MAX + 1); /* so that more than can be known are seen */
+    call = (struct call){.kind = CALL_HURRY};
+    assert_true(send_call(&call));
+    assert_string_equal(sent.statement, STATEMENT_HURRY);
+    assert_int_equal(sent.count, 0);
 }
 
 static void what_libpq_cannot_send_is_not_sent(void **state)
@@ -447,6 +456,18 @@ static void every_op_of_a_call_has_the_end_it_is_given(void **state)
         assert_int_equal(ops[i].outcome, i == 1 || i == 2 ? OUTCOME_DOWN : OUTCOME_CORRUPT);
 }
 
+static void some_calls_change_an_account(void **state)
+{
+    (void)state;
+    static const enum call_kind writing[] = {CALL_BOOK, CALL_OPEN, CALL_LIMIT},
+                                others[] = {CALL_STATEMENT, CALL_CLIENTS, CALL_HEALTH,
+                                            CALL_FORGET,    CALL_LEARN,   CALL_HURRY};
+    for (size_t i = 0; i < COUNT_OF(writing); i++)
+        assert_true(call_writes(&(struct call){.kind = writing[i]}));
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        assert_false(call_writes(&(struct call){.kind = others[i]}));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -466,6 +487,7 @@ int main(void)
         TEST(what_answers_no_op_is_sent_without_any),
         TEST(what_libpq_cannot_send_is_not_sent),
         TEST(every_op_of_a_call_has_the_end_it_is_given),
+        TEST(some_calls_change_an_account),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -243,16 +243,27 @@ static void nobody_in_the_rows_is_nobody(void **state)
 static void ids_that_cannot_be_read_say_nothing_of_who_is_missing(void **state)
 {
     (void)state;
-    static const struct result_value wrong[] = {{NULL, -1}, {"", 0}, {"abc", 3}, {"12345678", 8}};
+    static const struct result_value wrong[] = {
+        {NULL, -1}, {"", 0}, {"abc", 3}, {"12345678", 8}, {"\0\0\0\0", 4}, {"\xff\xff\xff\xff", 4}};
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         (void)setup(NULL);
         call = (struct call){.kind = CALL_CLIENTS, .ops = batch, .count = OPS};
         PGresult *result = ids((const uint32_t[]){CLIENT}, 1);
         result_put(result, 1, 0, wrong[i]);
+        result_put(result, 2, 0, result_int4(1234));
         answer(result);
+        assert_int_equal(ops[0].outcome, OUTCOME_OK); /* who can be read is there */
+        assert_true(known_has(&known, 1234));
         for (int j = 1; j < OPS; j++)
             assert_int_equal(ops[j].outcome, OUTCOME_CORRUPT);
     }
+    (void)setup(NULL);
+    call = (struct call){.kind = CALL_CLIENTS, .ops = batch, .count = OPS};
+    PGresult *wide = result_new(2);
+    result_put(wide, 0, 0, result_int4(CLIENT));
+    answer(wide);
+    for (int j = 0; j < OPS; j++)
+        assert_int_equal(ops[j].outcome, OUTCOME_CORRUPT);
 }
 
 /* --- all there are ---------------------------------------------------------------------------- */
@@ -313,13 +324,18 @@ static void those_that_did_not_fit_beside_others_are_missing(void **state)
 static void an_id_that_cannot_be_read_is_missing(void **state)
 {
     (void)state;
-    PGresult *result = ids((const uint32_t[]){5, 6}, 2);
-    result_put(result, 2, 0, (struct result_value){"abc", 3});
-    call = (struct call){.kind = CALL_LEARN, .result = result};
-    call_answer(&call, &known);
-    PQclear(result);
-    assert_true(known_has(&known, 6));
-    assert_false(known.all);
+    static const struct result_value wrong[] = {{"abc", 3}, {"\0\0\0\0", 4}, {NULL, -1}};
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        (void)setup(NULL);
+        PGresult *result = ids((const uint32_t[]){5, 6}, 2);
+        result_put(result, 2, 0, wrong[i]);
+        call = (struct call){.kind = CALL_LEARN, .result = result};
+        call_answer(&call, &known);
+        PQclear(result);
+        assert_true(known_has(&known, 6));
+        assert_int_equal(known.count, 2);
+        assert_false(known.all);
+    }
 }
 
 /* --- health, and what answers nobody ---------------------------------------------------------- */
@@ -355,11 +371,14 @@ static void healthy_is_what_says_true_in_one_row(void **state)
 static void what_answers_nobody_answers_nobody(void **state)
 {
     (void)state;
-    call = (struct call){.kind = CALL_FORGET};
-    answer(ids((const uint32_t[]){5}, 1));
-    for (int i = 0; i < OPS; i++)
-        assert_int_equal(ops[i].outcome, OUTCOME_BUSY);
-    assert_false(known_has(&known, 5));
+    static const enum call_kind kinds[] = {CALL_FORGET, CALL_HURRY};
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        call = (struct call){.kind = kinds[i]};
+        answer(ids((const uint32_t[]){5}, 1));
+        for (int j = 0; j < OPS; j++)
+            assert_int_equal(ops[j].outcome, OUTCOME_BUSY);
+        assert_false(known_has(&known, 5));
+    }
 }
 
 int main(void)

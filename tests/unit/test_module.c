@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,7 +52,8 @@ ssize_t __wrap_readlink(const char *path, char *ret, size_t size)
         return -1;
     }
     size_t bytes = strlen(executable) < size ? strlen(executable) : size;
-    memcpy(ret, executable, bytes);
+    for (size_t i = 0; i < bytes; i++) /* readlink() ends nothing with a NUL */
+        ret[i] = executable[i];
     return (ssize_t)bytes;
 }
 /* NOLINTEND(bugprone-reserved-identifier) */
@@ -84,8 +86,7 @@ static const struct store_kind *load(const char *name)
 static void expect_look(unsigned which, const char *folder, const char *file)
 {
     char path[PATH_MAX + 100];
-    strcpy(path, folder);
-    strcat(path, file);
+    snprintf(path, sizeof path, "%s%s", folder, file);
     assert_string_equal(looked[which], path);
 }
 
@@ -117,8 +118,7 @@ static void one_of_the_installation_is_taken_where_none_is_beside(void **state)
 {
     (void)state;
     char path[PATH_MAX + 20];
-    strcpy(path, own);
-    strcat(path, "/crebito-sound.so");
+    snprintf(path, sizeof path, "%s/crebito-sound.so", own);
     installed = path;
     assert_non_null(load("missing"));
     assert_int_equal(looks, 2);
@@ -186,9 +186,9 @@ static void one_of_another_version_is_refused_and_both_are_named(void **state)
     (void)state;
     char sentence[2 * PATH_MAX];
     assert_null(load("older"));
-    strcpy(sentence, own);
-    strcat(sentence,
-           "/crebito-older.so is of crebito 0.0.0-older, and this is crebito " CREBITO_VERSION);
+    snprintf(sentence, sizeof sentence,
+             "%s/crebito-older.so is of crebito 0.0.0-older, and this is crebito " CREBITO_VERSION,
+             own);
     assert_string_equal(error, sentence);
 }
 

@@ -245,7 +245,8 @@ static void an_insane_list_is_seen(void **state)
     struct {
         struct op_list *list;
         bool in_port;
-    } const lists[] = {{&queue.lanes[0].waiting, false}, {&port.staged, true}, {&port.answered, true}};
+    } const lists[] = {
+        {&queue.lanes[0].waiting, false}, {&port.staged, true}, {&port.answered, true}};
     assert_true(queue_sane(&queue));
     assert_true(port_sane(&port));
     port.pending = 2;

@@ -271,9 +271,11 @@ static void post_wake(void *context)
     sem_post(context);
 }
 
+static uint32_t numbers[CROSSING_LANES] = {0, 1, 2, 3};
+
 static void *commit_lane(void *context)
 {
-    uint32_t lane = (uint32_t)(uintptr_t)context, count;
+    uint32_t lane = *(const uint32_t *)context, count;
     struct lane_end *end = &crossing.ends[lane];
     struct op *batch[BATCH];
     while ((count = queue_take_batch(&crossing.queue, lane, batch, BATCH)) > 0) {
@@ -377,9 +379,9 @@ static void committers_of_four_lanes_answer_two_ports_at_once(void **state)
     queue_init(&crossing.queue, CROSSING_LANES);
     for (int i = 0; i < SUBMITTERS; i++)
         begin_submitter(i);
-    for (uintptr_t i = 0; i < CROSSING_LANES; i++) {
+    for (int i = 0; i < CROSSING_LANES; i++) {
         crossing.ends[i].in_order = crossing.ends[i].own = true;
-        assert_int_equal(pthread_create(&committers[i], NULL, commit_lane, (void *)i), 0);
+        assert_int_equal(pthread_create(&committers[i], NULL, commit_lane, &numbers[i]), 0);
     }
     for (int i = 0; i < SUBMITTERS; i++)
         assert_int_equal(pthread_create(&submitters[i], NULL, submit_many, &crossing.submitters[i]),
@@ -400,7 +402,7 @@ static void committers_of_four_lanes_answer_two_ports_at_once(void **state)
 static void *wait_in_lane(void *context)
 {
     struct op *batch[OPS];
-    uint32_t lane = (uint32_t)(uintptr_t)context;
+    uint32_t lane = *(const uint32_t *)context;
     return queue_take_batch(&queue, lane, batch, OPS) == 0 ? &queue : NULL;
 }
 
@@ -410,8 +412,8 @@ static void closing_ends_every_lane_that_waits(void **state)
     pthread_t waiting[LANES];
     void *ended;
     static const struct timespec a_while = {0, 20000000};
-    for (uintptr_t i = 0; i < LANES; i++)
-        assert_int_equal(pthread_create(&waiting[i], NULL, wait_in_lane, (void *)i), 0);
+    for (int i = 0; i < LANES; i++)
+        assert_int_equal(pthread_create(&waiting[i], NULL, wait_in_lane, &numbers[i]), 0);
     nanosleep(&a_while, NULL);
     queue_close(&queue);
     for (int i = 0; i < LANES; i++) {

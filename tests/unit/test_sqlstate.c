@@ -75,6 +75,18 @@ static void without_a_state_it_is_down_and_not_stale(void **state)
     assert_false(sqlstate_is_stale(NULL));
 }
 
+/* Somebody else keeps a row locked, for longer than the statement's time or ours. */
+static void two_states_are_timeouts(void **state)
+{
+    (void)state;
+    assert_true(sqlstate_is_timeout("57014"));
+    assert_true(sqlstate_is_timeout("55P03"));
+    static const char *const others[] = {"", "57", "5701", "57P01", "55006", "40P01", "42P01"};
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        assert_false(sqlstate_is_timeout(others[i]));
+    assert_false(sqlstate_is_timeout(NULL));
+}
+
 /* The server has answered: so nothing has happened, and that is known. */
 static void no_state_means_ok_or_unknown_or_what_a_word_of_the_procedures_means(void **state)
 {
@@ -99,6 +111,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_state_has_its_outcome),
         cmocka_unit_test(some_say_that_what_we_know_of_the_schema_is_stale),
+        cmocka_unit_test(two_states_are_timeouts),
         cmocka_unit_test(without_a_state_it_is_down_and_not_stale),
         cmocka_unit_test(no_state_means_ok_or_unknown_or_what_a_word_of_the_procedures_means),
     };

@@ -23,8 +23,8 @@ static void lmdb_and_a_path_is_that_path(void **state)
     (void)state;
     static const char *const paths[] = {"./data", "/var/lib/crebito", "x", ":", " ", "lmdb:x"};
     for (size_t i = 0; i < COUNT_OF(paths); i++) {
-        char url[100] = "lmdb:";
-        strcat(url, paths[i]);
+        char url[100];
+        snprintf(url, sizeof url, "lmdb:%s", paths[i]);
         assert_ptr_equal(url_lmdb_path(url), url + 5);
     }
 }
@@ -89,6 +89,44 @@ static void what_holds_no_password_is_shown(void **state)
         if (strcmp(show(cases[i].url), cases[i].shown) != 0)
             FAIL("%s is shown as %s and not as %s", cases[i].url, show(cases[i].url),
                  cases[i].shown);
+}
+
+static void a_scheme_is_letters_up_to_a_colon_or_the_end(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url;
+        size_t bytes;
+    } cases[] = {{"lmdb:x", 4}, {"postgres://h", 8}, {"PostgreSQL:", 10}, {"name", 4},
+                 {"", 0},       {":x", 0},           {"a b:c", 0},        {"a=b", 0},
+                 {"a@b", 0},    {"h2:x", 0},         {"/srv", 0},         {"password=x:y", 0}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_int_equal(url_scheme_bytes(cases[i].url), cases[i].bytes);
+}
+
+static void a_url_is_plain_where_one_at_ends_the_user_and_the_password(void **state)
+{
+    (void)state;
+    static const char *const plain[] = {"postgres://",
+                                        "postgres:///name",
+                                        "postgres://host/name?sslmode=require#x",
+                                        "postgres://user@host/name",
+                                        "postgres://user@/name",
+                                        "postgres://@host",
+                                        "postgres://user:secret@host:1,other:2/name?a=b",
+                                        "postgres://user:s%40cret@[::1]/name",
+                                        "postgres://user:a:b@host"},
+                             *const others[] = {"postgres://user:a@b@host",
+                                                "postgres://user:a/b@host/name",
+                                                "postgres://user:a?b@host/name",
+                                                "postgres://user:a#b@host/name",
+                                                "postgres://host/name?password=a@b",
+                                                "postgres://user:secret@host/name?password=a@b",
+                                                "postgres://user:secret@host/n@me"};
+    for (size_t i = 0; i < COUNT_OF(plain); i++)
+        assert_true(url_is_plain(plain[i]));
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        assert_false(url_is_plain(others[i]));
 }
 
 /* The password, and each of its pieces where it is in several, is made of these letters, which stand
@@ -221,7 +259,8 @@ static void whatever_is_given_the_password_before_the_last_at_is_not_shown(void 
         for (size_t j = 0; j < bytes; j++)
             url[at++] = j % 2 ? letters[random_next() % (sizeof letters - 1)]
                               : secret_letters[random_next() % 3];
-        strcpy(url + at, i % 2 ? "@host/name" : "@host:5432/name?sslmode=require");
+        snprintf(url + at, sizeof url - at, "%s",
+                 i % 2 ? "@host/name" : "@host:5432/name?sslmode=require");
         if (strpbrk(show(url), secret_letters))
             FAIL("%s is shown as %s", url, show(url));
     }
@@ -233,6 +272,8 @@ int main(void)
         cmocka_unit_test(lmdb_and_a_path_is_that_path),
         cmocka_unit_test(what_is_not_lmdb_and_a_path_is_none),
         cmocka_unit_test(postgres_has_two_schemes),
+        cmocka_unit_test(a_scheme_is_letters_up_to_a_colon_or_the_end),
+        cmocka_unit_test(a_url_is_plain_where_one_at_ends_the_user_and_the_password),
         cmocka_unit_test(what_holds_no_password_is_shown),
         cmocka_unit_test(no_password_is_ever_shown),
         cmocka_unit_test(the_host_is_shown_behind_the_strangest_of_passwords),

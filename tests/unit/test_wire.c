@@ -39,6 +39,11 @@ static void integers_are_big_endian_and_in_twos_complement(void **state)
     EXPECT_WRITTEN("\0\0\0\1\1\2\3\4\xff\xff\xff\xfe\x80\0\0\0");
     out.bytes = 0;
     memset(written, '#', sizeof written);
+    wire_put_int2(&out, 0x0102);
+    wire_put_int2(&out, -2);
+    EXPECT_WRITTEN("\1\2\xff\xfe");
+    out.bytes = 0;
+    memset(written, '#', sizeof written);
     wire_put_int8(&out, 0x0102030405060708);
     wire_put_int8(&out, -1);
     wire_put_int8(&out, INT64_MIN);
@@ -147,6 +152,32 @@ static void times_count_from_2000_and_infinity_is_none(void **state)
     assert_false(time_of(INT64_MAX - INT64_C(946684800000000) + 1, &time_us));
     assert_false(time_of(INT64_MIN, &time_us)); /* -infinity */
     assert_int_equal(time_us, 7);
+}
+
+static void write_a_time(const void *argument)
+{
+    out.bytes = 0;
+    wire_put_time(&out, *(const int64_t *)argument);
+}
+
+static void times_are_written_as_they_are_read_and_the_first_of_all_is_minus_infinity(void **state)
+{
+    (void)state;
+    static const int64_t times[] = {0, -1, INT64_C(1705458481217753), INT64_MAX,
+                                    INT64_MIN + INT64_C(946684800000000) + 1};
+    for (size_t i = 0; i < COUNT_OF(times); i++) {
+        int64_t time_us;
+        out.bytes = 0;
+        wire_put_time(&out, times[i]);
+        assert_true(wire_get_time(written, 8, &time_us));
+        assert_int_equal(time_us, times[i]);
+    }
+    (void)setup(NULL);
+    wire_put_time(&out, INT64_MIN);
+    EXPECT_WRITTEN("\x80\0\0\0\0\0\0\0");
+    const int64_t too_early[] = {INT64_MIN + 1, INT64_MIN + INT64_C(946684800000000) - 1};
+    for (size_t i = 0; i < COUNT_OF(too_early); i++)
+        assert_true(asserts(write_a_time, &too_early[i]));
 }
 
 /* --- arrays --------------------------------------------------------------------------------- */
@@ -346,6 +377,7 @@ int main(void)
         TEST(integers_come_back),
         TEST(an_integer_of_another_length_or_none_is_refused_and_nothing_is_set),
         TEST(times_count_from_2000_and_infinity_is_none),
+        TEST(times_are_written_as_they_are_read_and_the_first_of_all_is_minus_infinity),
         TEST(arrays_come_back_element_by_element),
         TEST(an_empty_array_has_no_element),
         TEST(another_type_or_more_dimensions_are_refused),

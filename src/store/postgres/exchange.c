@@ -72,18 +72,12 @@ static void note_refusal(struct refusal *ret, uint32_t call, const PGresult *res
     session_sentence(ret->words, sizeof ret->words, NULL, PQresultErrorMessage(result));
 }
 
-static bool all_have_results(const struct call *calls, uint32_t count)
+static bool all_answered(const struct call *calls, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
         if (!calls[i].result)
             return false;
     return true;
-}
-
-static enum exchange_end make_no_sense(struct refusal *ret)
-{
-    snprintf(ret->words, sizeof ret->words, "its answer makes no sense");
-    return EXCHANGE_LOST;
 }
 
 enum exchange_end exchange(PGconn *conn, struct call *calls, uint32_t count, int timeout_ms,
@@ -107,15 +101,18 @@ enum exchange_end exchange(PGconn *conn, struct call *calls, uint32_t count, int
      * fail as well. */
     while (going && await_result(conn, deadline_ms)) {
         PGresult *result = PQgetResult(conn);
-        if (!result) { /* the end of one call's, or of a refusal of the commit */
-            going = at++ <= count;
+        if (!result) { /* the end of one call's, or of what the commit was refused with */
+            going = at++ < (end == EXCHANGE_REFUSED ? count + 1 : count);
             continue;
         }
         switch ((int)PQresultStatus(result)) {
         case PGRES_PIPELINE_SYNC:
             PQclear(result);
-            return end == EXCHANGE_DONE && !all_have_results(calls, count) ? make_no_sense(ret)
-                                                                           : end;
+            if (end == EXCHANGE_DONE && !all_answered(calls, count)) {
+                session_sentence(ret->words, sizeof ret->words, NULL, "an answer is missing");
+                end = EXCHANGE_LOST; /* what comes next may answer anything */
+            }
+            return end;
         case PGRES_TUPLES_OK:
             if (at < count && !calls[at].result) {
                 calls[at].result = result;

@@ -222,8 +222,13 @@ static enum session_end check_durability(PGconn *conn, const char *place, char *
               " EXISTS (SELECT FROM pg_class WHERE relpersistence <> 'p' AND oid IN"
               " ('\"Clientes\"'::regclass, '\"Transacoes\"'::regclass, '\"Chaves\"'::regclass)),"
               " current_setting('full_page_writes') = 'off', pg_is_in_recovery()");
-    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1)
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
         return of_result(conn, result, place, error, error_size);
+    if (PQntuples(result) != 1) {
+        PQclear(result);
+        snprintf(error, error_size, "%s: the server does not say whether it is durable", place);
+        return SESSION_REFUSED;
+    }
     bool no_fsync = PQgetvalue(result, 0, 0)[0] == 't';
     bool unlogged = PQgetvalue(result, 0, 1)[0] == 't';
     bool torn = PQgetvalue(result, 0, 2)[0] == 't';
