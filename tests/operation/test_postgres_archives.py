@@ -10,7 +10,7 @@ import pytest
 
 from bank import BINARY, PATIENCE_S, clean_environment, crebito
 from books import book_all_kinds, export, is_sound, records, tables
-from postgres import shared_cluster, wait_until
+from postgres import Cluster, shared_cluster, wait_until
 
 
 @pytest.fixture
@@ -222,6 +222,25 @@ def test_an_import_that_is_ended_leaves_nothing(ledger, empty, sign, status):
     wait_until(lambda: empty.sessions() == 0, "its session stays")
     assert nothing_stays(empty)
     assert read_in(empty.url, "".join(lines)).returncode == 0
+
+
+def test_a_server_that_dies_leaves_nothing_of_an_import(ledger):
+    lines = export(ledger.url).splitlines(keepends=True)
+    with Cluster() as cluster:
+        database = cluster.create(template=None)
+        with subprocess.Popen([BINARY, "import", "--database", database.url], stdin=subprocess.PIPE,
+                              stderr=subprocess.PIPE, env=clean_environment()) as process:
+            process.stdin.write("".join(lines[:20]).encode())
+            process.stdin.flush()
+            wait_until(lambda: database.sessions() == 1, "it does not connect")
+            cluster.kill()
+            process.stdin.write("".join(lines[20:]).encode())
+            process.stdin.close()
+            assert process.wait(PATIENCE_S) == 1
+            said = process.stderr.read().decode()
+            assert said.startswith(f"crebito: postgres://127.0.0.1:{cluster.port}/") and said.count("\n") == 1, said
+        cluster.start()
+        assert nothing_stays(database)
 
 
 def test_a_second_import_waits_for_the_first_and_is_refused(ledger, empty):

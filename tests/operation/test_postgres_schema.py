@@ -246,7 +246,7 @@ def test_no_output_has_a_password_or_a_user_in_it(empty, tmp_path):
     commands = (["verify"], ["status"], ["status", "--json"], ["export"], ["import"], ["init"],
                 ["init", "--clients", tmp_path / "clients.csv"], ["init", "--profile", "durable"],
 ["backup", tmp_path / "copy"], ["restore", tmp_path])
-    for database in [url, *wrong]:
+    for database in [url, url, *wrong]:  # Without a bank, and then with one.
         for command in commands:
             done = crebito(*command, "--database", database)
             for secret in (PASSWORD, "wr0ng"):

@@ -194,9 +194,11 @@ static enum archive_end ask_about_keys(struct audit *audit, const char *sql, con
     enum archive_end end = query_begin(audit->query, sql, NULL, 0);
     if (end == ARCHIVE_DONE)
         end = query_next(audit->query, &row);
-    if (end != ARCHIVE_DONE || !row) {
-        query_end(audit->query);
+    if (end != ARCHIVE_DONE)
         return end;
+    if (!row) {
+        query_end(audit->query);
+        return ARCHIVE_DONE;
     }
     bool read = query_int4(audit->query, 0, &client) && query_int8(audit->query, 1, &id);
     query_end(audit->query);

@@ -189,8 +189,6 @@ enum archive_end query_one(struct query *query, const char *sql)
         end = query_next(query, &row);
     if (end == ARCHIVE_DONE && !row)
         end = query_say(query, ARCHIVE_UNREADABLE, "the server gave no row for: %s", sql);
-    if (end != ARCHIVE_DONE)
-        query_end(query);
     return end;
 }
 

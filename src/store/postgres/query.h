@@ -49,8 +49,8 @@ void query_close(struct query *query);
 /* Statements, of which nothing is wanted back. */
 MUST_CHECK enum archive_end query_run(struct query *query, const char *sql);
 
-/* One statement that gives rows. query_end() waits for those that were not taken: where they may be
- * many, query_close() is sooner done. */
+/* One statement that gives rows. query_end() waits for those that were not taken. After a failure there
+ * is nothing left to do but query_close(), which waits for nothing. */
 MUST_CHECK enum archive_end query_begin(struct query *query, const char *sql,
                                         const struct query_value *values, int count);
 MUST_CHECK enum archive_end query_next(struct query *query, bool *ret_row);
