@@ -455,53 +455,6 @@ static void a_store_built_from_what_was_read_is_equal(void **state)
     expect_equal_stores();
 }
 
-/* They may have been booked at once, by a store that has several connections. */
-static void two_accounts_may_have_records_of_one_time(void **state)
-{
-    (void)state;
-    read_all(&first, from);
-    assert_true(first.at[0].journal.client != first.at[1].journal.client);
-    first.at[0].journal.entry.time_us = first.at[1].journal.entry.time_us;
-    if (build(&first, first.created_us) != ARCHIVE_DONE)
-        FAIL("%s", error);
-    read_all(&second, to);
-    assert_int_equal(second.count, first.count);
-    assert_true(second.at[0].journal.entry.time_us == second.at[1].journal.entry.time_us);
-}
-
-static void one_account_has_no_two_records_of_one_time(void **state)
-{
-    (void)state;
-    read_all(&first, from);
-    uint32_t last = first.count - 1;
-    assert_int_equal(first.at[last].journal.client, first.at[last - 2].journal.client);
-    for (uint32_t i = 1; i <= 2; i++)
-        first.at[last - 2 + i].journal.entry.time_us = first.at[last - 2].journal.entry.time_us;
-    assert_int_equal(build(&first, first.created_us), ARCHIVE_WRONG);
-    expect_says("its time does not rise");
-    expect_no(to_path);
-    expect_no(beside);
-}
-
-/* And what came of it stays out of the ledger, its time too. */
-static void a_refused_record_does_not_move_the_time(void **state)
-{
-    (void)state;
-    struct archive_build *built;
-    read_all(&first, from);
-    struct archive_record again = first.at[0];
-    again.journal.sequence = 2;
-    again.journal.entry.time_us = first.at[1].journal.entry.time_us + 1;
-    assert_int_equal(archive_build_begin(&built, to, LEDGER_MAP, 1, error, sizeof error),
-                     ARCHIVE_DONE);
-    assert_int_equal(archive_build_add(built, &first.at[0], error, sizeof error), ARCHIVE_DONE);
-    assert_int_equal(archive_build_add(built, &again, error, sizeof error), ARCHIVE_WRONG);
-    if (archive_build_add(built, &first.at[1], error, sizeof error) != ARCHIVE_DONE)
-        FAIL("%s", error);
-    assert_int_equal(archive_build_finish(built, &task, &facts, error, sizeof error), ARCHIVE_DONE);
-    assert_int_equal(facts.records, 2);
-}
-
 static void a_store_is_not_built_over_another(void **state)
 {
     (void)state;
@@ -637,9 +590,6 @@ int main(void)
         ARCHIVE(a_sink_that_has_enough_ends_it),
         ARCHIVE(records_before_a_wrong_one_are_read),
         ARCHIVE(a_store_built_from_what_was_read_is_equal),
-        ARCHIVE(two_accounts_may_have_records_of_one_time),
-        ARCHIVE(one_account_has_no_two_records_of_one_time),
-        ARCHIVE(a_refused_record_does_not_move_the_time),
         ARCHIVE(a_store_is_not_built_over_another),
         ARCHIVE(a_map_that_is_too_small_is_told),
         ARCHIVE(records_that_do_not_follow_are_refused),
