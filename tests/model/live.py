@@ -282,7 +282,9 @@ class LiveBankOnPostgres(LiveBank):
     has_copies = False
     has_one_order = False
     endings = {"all answered": Ending(), "stopped": Ending(), **endings("bank", before="fdatasync wait"),
-               **endings("server", before="fdatasync wait"), **endings("bank and server", before="fdatasync wait")}
+               "server killed at once": Ending("server"),
+               "server killed before the flush": Ending("server", "fdatasync wait"),
+               "bank and server killed after an answer": Ending("bank and server", after_an_answer=True)}
 
 
 LIVE_BANKS = {live.kind: live for live in (LiveBank, LiveBankOnPostgres)}
