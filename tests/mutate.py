@@ -23,7 +23,7 @@ FILES = ["src/bank/journal.c", "src/bank/ledger.c", "src/store/lmdb/record.c",
          "src/store/lmdb/bytes.h", "src/store/lmdb/crc32c.c"]
 HOME = {"src/store/lmdb/bytes.h": "src/store/lmdb/record.c"}  # whose code a header's functions become
 EQUIVALENT = ROOT / "tests" / "equivalent_mutants.txt"
-NEEDED = ["meson.build", "meson_options.txt", "src", "tests/unit", "completions", "docs/crebito.1"]
+NEEDED = ["meson.build", "meson_options.txt", "src", "sql", "tests/unit", "completions", "docs/crebito.1"]
 # What is not set is not what it should be by chance.
 ARGS = "-Dc_args=-w -ftrivial-auto-var-init=pattern"
 SETUP = ["--buildtype=plain", "-Doptimization=1", "-Dwerror=false", ARGS, "-Dtests=true"]
@@ -55,6 +55,10 @@ def equivalents():
     return listed
 
 
+def library(path):
+    return "libpostgres.a" if path.startswith("src/store/postgres/") else "libbank.a"
+
+
 # ---- a copy of the tree, built again and again
 
 
@@ -82,7 +86,7 @@ class Worker:
 
     def object(self, path):
         path = HOME.get(path, path)
-        return (self.build / "libbank.a.p" / (path.replace("/", "_") + ".o")).read_bytes()
+        return (self.build / f"{library(path)}.p" / (path.replace("/", "_") + ".o")).read_bytes()
 
     def passes(self, program, timeout):
         try:
@@ -92,7 +96,7 @@ class Worker:
 
     def measure(self, programs):
         """The seconds that each program takes; all of them have to pass as things are."""
-        if not self.ninja("libbank.a", *(f"tests/unit/{program}" for program in programs)):
+        if not self.ninja(*(f"tests/unit/{program}" for program in programs)):
             die("the tree does not compile")
         seconds = {}
         for program in programs:
@@ -109,7 +113,7 @@ class Worker:
         before = file.read_text(encoding="utf-8")
         file.write_text(mutant.text, encoding="utf-8")
         try:
-            if not self.ninja("libbank.a"):
+            if not self.ninja(library(mutant.path)):
                 return None
             code = self.object(mutant.path)
             with lock:

@@ -71,7 +71,10 @@ static void write_down(const struct call *call)
     case CALL_STATEMENT: append(sent, "S%u", client); break;
     case CALL_CLIENTS: append(sent, "Cx%u", call->count); break;
     case CALL_HEALTH: append(sent, "Hx%u", call->count); break;
-    case CALL_FORGET: append(sent, "F%d", call->forget_max); break;
+    case CALL_FORGET:
+        append(sent, "F%d", call->forget_max);
+        fake_exchange.forget = *call;
+        break;
     case CALL_LEARN: append(sent, "K"); break;
     case CALL_HURRY: append(sent, "!"); break;
     }
@@ -93,7 +96,8 @@ enum exchange_end __wrap_exchange(PGconn *conn, struct call *calls, uint32_t cou
         if (i > 0)
             append(fake_exchange.sent, " ");
         write_down(&calls[i]);
-        calls[i].result = NULL;
+        calls[i].result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK); /* however it ends */
+        fake_exchange.made++;
     }
     *ret = (struct refusal){.call = count, .words = "its words"};
     enum exchange_end end;
@@ -129,7 +133,7 @@ bool __wrap_exchange_possible(PGconn *conn)
 __typeof__(call_answer) __wrap_call_answer;
 void __wrap_call_answer(const struct call *call, struct known *known)
 {
-    call_end(call, OUTCOME_OK);
+    call_end(call, call->kind == CALL_HEALTH && fake_exchange.ill ? OUTCOME_DOWN : OUTCOME_OK);
     if (call->kind != CALL_LEARN)
         return;
     for (const uint32_t *client = fake_exchange.learned; client && *client; client++)
@@ -168,6 +172,13 @@ void __wrap_PQfinish(PGconn *conn)
     assert_true(connection->open);
     connection->open = false;
     fake_exchange.open_now--;
+}
+
+__typeof__(PQclear) __real_PQclear, __wrap_PQclear;
+void __wrap_PQclear(PGresult *result)
+{
+    fake_exchange.cleared += result != NULL;
+    __real_PQclear(result);
 }
 
 __typeof__(clock_gettime) __wrap_clock_gettime;

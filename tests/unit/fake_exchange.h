@@ -33,7 +33,9 @@ struct fake_exchange {
 
     enum session_end opens[FAKE_ENDS_MAX]; /* those past the last are SESSION_OPEN */
     unsigned opened, opens_next, opens_count;
-    bool gone; /* the connection that there is turns out to be of no use */
+    bool ill;           /* what it says when it is asked for its health */
+    struct call forget; /* the last one that was sent */
+    bool gone;          /* the connection that there is turns out to be of no use */
 
     _Atomic int64_t clock_ms;
     void (*during)(void); /* called in each exchange but learning */
@@ -44,6 +46,7 @@ struct fake_exchange {
     char sent[FAKE_TEXT_BYTES];
     char log[FAKE_TEXT_BYTES]; /* lines: message|name=value|... */
     unsigned open_now;         /* connections */
+    unsigned made, cleared;    /* results */
     bool misused;              /* one that was closed, or lost, was used */
 };
 

@@ -73,6 +73,13 @@ static struct wire_array array_at(int parameter, enum wire_type type, uint32_t c
     struct wire_array array;
     assert_true(wire_get_array(&array, type, sent.values[parameter], sent.lengths[parameter]));
     assert_int_equal(array.left, count);
+    struct wire_array all = array;
+    const char *value;
+    int bytes;
+    bool has_null = false;
+    while (wire_next(&all, &value, &bytes))
+        has_null = has_null || !value;
+    assert_int_equal(sent.values[parameter][7], has_null); /* it says so, or that there is none */
     return array;
 }
 
@@ -328,14 +335,9 @@ static void where_some_have_a_key_the_others_have_null(void **state)
     const struct call call = {.kind = CALL_BOOK, .ops = batch, .count = 4};
     assert_true(send_call(&call));
     struct wire_array array = array_at(4, WIRE_TEXT, 4);
-    assert_int_equal(sent.values[4][7], 1); /* it says that there are NULLs */
     for (int i = 0; i < 4; i++)
         expect_element(&array, keys[i][0] ? keys[i] : NULL, strlen(keys[i]));
     expect_end(&array);
-    entry(0, 1, ENTRY_CREDIT, 1, "a", "zero");
-    entry(2, 1, ENTRY_CREDIT, 1, "a", "three");
-    assert_true(send_call(&call));
-    assert_int_equal(sent.values[4][7], 0); /* and that there are none */
 }
 
 static void the_largest_batch_fits(void **state)

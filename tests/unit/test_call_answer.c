@@ -292,7 +292,7 @@ static void words_or_limits_that_are_null_as_a_whole_are_unknown(void **state)
 static void balances_of_other_lengths_are_unknown(void **state)
 {
     (void)state;
-    static const int lengths[] = {0, 1, 4, 7, 9, 16};
+    static const int lengths[] = {0, 1, 4, 7, 9, 16, 0, 1, 4, 7, 9, 16};
     for (size_t i = 0; i < COUNT_OF(lengths); i++) {
         static const char zeros[16];
         static const char *const words[] = {"ok", "ok", "ok"};
@@ -301,10 +301,22 @@ static void balances_of_other_lengths_are_unknown(void **state)
         PGresult *result = row(words, fives, fives, 3);
         const struct result_value elements[] = {
             result_int8(5), {zeros, lengths[i]}, result_int8(5)};
-        result_put(result, 0, 2, result_array(WIRE_INT8, elements, 3));
+        result_put(result, 0, i < COUNT_OF(lengths) / 2 ? 1 : 2,
+                   result_array(WIRE_INT8, elements, 3));
         answer(result);
         expect_outcomes(OUTCOME_OK, OUTCOME_UNKNOWN, OUTCOME_UNKNOWN);
     }
+}
+
+static void one_entry_is_answered_alone_and_its_client_is_known(void **state)
+{
+    (void)state;
+    call.count = 1;
+    ops[1].client = CLIENT + 1;
+    answer(row(good_words, good_balances, good_limits, 1));
+    expect_outcomes(OUTCOME_OK, OUTCOME_BUSY, OUTCOME_BUSY);
+    assert_true(known_has(&known, CLIENT));
+    assert_false(known_has(&known, CLIENT + 1));
 }
 
 /* --- openings and limits ---------------------------------------------------------------------- */
@@ -427,6 +439,7 @@ int main(void)
         TEST(columns_of_another_type_are_unknown),
         TEST(words_or_limits_that_are_null_as_a_whole_are_unknown),
         TEST(balances_of_other_lengths_are_unknown),
+        TEST(one_entry_is_answered_alone_and_its_client_is_known),
         TEST(an_opening_is_done_or_there_was_one),
         TEST(a_limit_is_changed_or_not),
         TEST(a_new_limit_with_a_balance_that_cannot_be_is_unknown),

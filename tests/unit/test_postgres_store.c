@@ -83,7 +83,7 @@ static int setup(void **state)
 {
     (void)state;
     memset(&fake, 0, sizeof fake);
-    fake.clock_ms = 500000;
+    fake.clock_ms = 500750;
     fake.callocs_left = 100;
     error[0] = '\0';
     backend = NULL;
@@ -154,6 +154,12 @@ static void what_is_not_said_has_its_usual_value(void **state)
         .connections = 3, .connect_timeout_s = 60, .statement_timeout_s = 9}));
     assert_int_equal(fake.connected->all->session.connect_timeout_s, 60);
     assert_int_equal(fake.connected->all->session.statement_timeout_s, 9);
+    (void)teardown(NULL);
+    will(SESSION_OPEN);
+    assert_true(open_store((struct store_options){
+        .connections = 1, .connect_timeout_s = 1, .statement_timeout_s = 1}));
+    assert_int_equal(fake.connected->all->session.connect_timeout_s, 1);
+    assert_int_equal(fake.connected->all->session.statement_timeout_s, 1);
 }
 
 static void with_one_lane_all_take_it(void **state)
@@ -189,6 +195,24 @@ static void what_reads_takes_the_first_lane_and_what_writes_its_clients(void **s
         backend = NULL;
         (void)setup(NULL);
     }
+}
+
+/* Nobody waits for the commits of others to be told that there is no such client. */
+static void who_does_not_exist_takes_the_reading_lane(void **state)
+{
+    (void)state;
+    open_lanes(5);
+    struct known *known = &fake.connected->all->known;
+    known_add(known, 7);
+    assert_int_equal(lane_of(OP_ENTRY, 7), 1 + 7 % 4);
+    assert_int_equal(lane_of(OP_ENTRY, 6), 1 + 6 % 4); /* there may be others than are known */
+    known->all = true;
+    assert_int_equal(lane_of(OP_ENTRY, 7), 1 + 7 % 4);
+    assert_int_equal(lane_of(OP_LIMIT, 7), 1 + 7 % 4);
+    assert_int_equal(lane_of(OP_ENTRY, 6), 0);
+    assert_int_equal(lane_of(OP_OPEN, 6), 0);
+    known_add(known, 6);
+    assert_int_equal(lane_of(OP_ENTRY, 6), 1 + 6 % 4);
 }
 
 static void who_is_known_is_there_at_once_and_all_else_waits(void **state)
@@ -236,7 +260,7 @@ static void a_server_that_comes_late_is_waited_for(void **state)
     will(SESSION_OPEN);
     assert_true(open_store((struct store_options){.connections = 2, .connect_timeout_s = 4}));
     assert_int_equal(fake.connects, 31);
-    assert_int_equal(fake.clock_ms, 500000 + 30 * 100);
+    assert_int_equal(fake.clock_ms, 500750 + 30 * 100);
 }
 
 static void one_that_does_not_come_is_given_up_in_time(void **state)
@@ -244,7 +268,7 @@ static void one_that_does_not_come_is_given_up_in_time(void **state)
     (void)state;
     assert_false(open_store((struct store_options){.connections = 2, .connect_timeout_s = 4}));
     assert_string_equal(error, "end 1");
-    assert_int_equal(fake.clock_ms, 504000);
+    assert_int_equal(fake.clock_ms, 504750);
     (void)setup(NULL);
     fake.connect_takes_ms = 4000; /* a host that swallows packets: once is enough */
     assert_false(open_store((struct store_options){.connections = 2, .connect_timeout_s = 4}));
@@ -283,6 +307,7 @@ int main(void)
         TEST(what_is_not_said_has_its_usual_value),
         TEST(with_one_lane_all_take_it),
         TEST(what_reads_takes_the_first_lane_and_what_writes_its_clients),
+        TEST(who_does_not_exist_takes_the_reading_lane),
         TEST(who_is_known_is_there_at_once_and_all_else_waits),
         TEST(a_batch_of_a_lane_is_its_workers),
         TEST(closing_closes_every_connection),

@@ -306,6 +306,27 @@ static void past_what_may_be_pending_in_all_lanes_it_is_busy(void **state)
     store_close(store);
 }
 
+static void what_reads_has_as_much_room_of_its_own(void **state)
+{
+    (void)state;
+    static struct op reading[OPS + 1];
+    assert_true(open_store(3));
+    for (int i = 0; i < OPS; i++)
+        assert_false(store_submit(store, &ops[i]));
+    for (uint32_t i = 0; i < OPS; i++) {
+        reading[i] = (struct op){.kind = OP_STATEMENT, .client = i};
+        assert_false(store_submit(store, &reading[i]));
+    }
+    reading[OPS] = (struct op){.kind = OP_STATEMENT};
+    assert_true(store_submit(store, &reading[OPS]));
+    assert_int_equal(reading[OPS].outcome, OUTCOME_BUSY);
+    store_hand_over(store);
+    wait_for(2 * OPS);
+    assert_false(store_submit(store, &reading[OPS])); /* there is room again */
+    store_close(store);
+    assert_int_equal(reading[OPS].outcome, OUTCOME_LIMIT_EXCEEDED);
+}
+
 static void a_committer_that_cannot_be_started_ends_those_that_were(void **state)
 {
     (void)state;
@@ -361,6 +382,7 @@ int main(void)
         TEST(a_backend_of_one_lane_need_not_say_which),
         TEST(what_is_answered_now_goes_to_no_lane),
         TEST(past_what_may_be_pending_in_all_lanes_it_is_busy),
+        TEST(what_reads_has_as_much_room_of_its_own),
         TEST(a_committer_that_cannot_be_started_ends_those_that_were),
         TEST(a_backend_that_does_not_open_is_no_store),
         TEST(one_that_only_asks_opens_one_lane),

@@ -235,10 +235,28 @@ static void an_empty_array_has_no_element(void **state)
     const char *value;
     int bytes;
     wire_put_array(&out, WIRE_INT4, 0, false);
+    assert_true(wire_get_array(&array, WIRE_INT4, written, (int)out.bytes));
+    assert_false(wire_next(&array, &value, &bytes));
     wire_put_element_int4(&out, 7); /* and something behind it */
     assert_true(wire_get_array(&array, WIRE_INT4, written, (int)out.bytes));
     assert_int_equal(array.left, 0);
     assert_false(wire_next(&array, &value, &bytes));
+}
+
+static void no_element_is_taken_beyond_the_count(void **state)
+{
+    (void)state;
+    struct wire_array array;
+    const char *value;
+    int bytes;
+    wire_put_array(&out, WIRE_INT4, 2, false);
+    for (int i = 0; i < 4; i++)
+        wire_put_element_int4(&out, i);
+    assert_true(wire_get_array(&array, WIRE_INT4, written, (int)out.bytes));
+    assert_true(wire_next(&array, &value, &bytes));
+    assert_true(wire_next(&array, &value, &bytes));
+    assert_false(wire_next(&array, &value, &bytes));
+    assert_int_equal(array.left, 0);
 }
 
 static void another_type_or_more_dimensions_are_refused(void **state)
@@ -380,6 +398,7 @@ int main(void)
         TEST(times_are_written_as_they_are_read_and_the_first_of_all_is_minus_infinity),
         TEST(arrays_come_back_element_by_element),
         TEST(an_empty_array_has_no_element),
+        TEST(no_element_is_taken_beyond_the_count),
         TEST(another_type_or_more_dimensions_are_refused),
         TEST(an_array_that_is_cut_off_is_read_as_far_as_it_goes),
         TEST(lengths_that_cannot_be_end_the_array),

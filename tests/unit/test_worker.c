@@ -67,6 +67,20 @@ static void a_full_batch_of_as_many_clients_is_as_many_calls(void **state)
     assert_string_equal(fake_exchange.sent + strlen(fake_exchange.sent) - 7, " B255x1");
 }
 
+static void a_full_batch_that_reads_is_one_exchange(void **state)
+{
+    (void)state;
+    char words[BATCH_OPS_MAX * 3 + 1] = "", letters[BATCH_OPS_MAX + 1] = "";
+    for (int i = 0; i < BATCH_OPS_MAX; i++) {
+        snprintf(words + strlen(words), 4, i == 0 ? "S1" : " S1");
+        letters[i] = i == 0 ? 'c' : '+';
+    }
+    connect_first();
+    fake_exchange_refuse(0, "22003");
+    commit(words);
+    expect_outcomes(letters);
+}
+
 /* --- refused ---------------------------------------------------------------------------------- */
 
 static void refused_calls_are_taken_out_one_by_one(void **state)
@@ -147,6 +161,7 @@ static void a_schema_that_is_gone_for_good_ends_in_down(void **state)
 static void refusals_are_told_once_a_second_and_name_the_client(void **state)
 {
     (void)state;
+    fake_exchange.clock_ms = 10; /* of a machine that has just come up */
     connect_first();
     for (int i = 0; i < 3; i++) {
         fake_exchange_refuse(1, "23514");
@@ -305,6 +320,7 @@ int main(void)
         TEST(a_batch_is_a_call_for_each_client_and_then_what_reads),
         TEST(what_only_reads_or_only_writes_is_one_exchange),
         TEST(a_full_batch_of_as_many_clients_is_as_many_calls),
+        TEST(a_full_batch_that_reads_is_one_exchange),
         TEST(refused_calls_are_taken_out_one_by_one),
         TEST(when_all_are_refused_nothing_is_sent_any_more),
         TEST(a_commit_that_is_refused_is_refused_for_all),

@@ -102,8 +102,8 @@ static void who_is_known_is_there_and_nothing_can_be_done(void **state)
     connect_first();
     fake_exchange.gone = true;
     fake_exchange_open(SESSION_ABSENT, 1);
-    commit("B1 L1 S1 C1 O1 H0");
-    expect_outcomes("---+--");
+    commit("B1 L1 S1 C1 O1 H0 B1 C1 C2 C3 B2 B2");
+    expect_outcomes("---+---++---");
 }
 
 static void of_who_is_not_known_nothing_is_said_unless_all_are(void **state)
@@ -158,6 +158,7 @@ static void a_loss_is_told_once_with_the_reason(void **state)
     fake_exchange_end(EXCHANGE_LOST);
     fake_exchange_end(EXCHANGE_LOST);
     commit_by(&worker[0], "B1");
+    assert_string_not_equal(fake_exchange.log, "");
     commit_by(&worker[1], "B1");
     assert_string_equal(fake_exchange.log, "2 the connection to the database is lost|"
                                            "database=postgres://host/name|reason=its words\n");
@@ -207,6 +208,10 @@ static void trouble_of_another_worker_speaks_for_five_seconds_or_until_it_works(
     assert_false(worker_troubled(&worker[1]));
     commit("H0");
     expect_outcomes("+");
+    fake_exchange_end(EXCHANGE_LOST);
+    commit("B1");
+    commit_by(&worker[1], "H0"); /* and the other way round */
+    expect_outcomes("-");
 }
 
 static void trouble_of_its_own_is_over_when_the_server_answers(void **state)
@@ -235,6 +240,41 @@ static void a_disk_that_is_full_is_trouble(void **state)
     commit_by(&worker[1], "B1");
     commit("H0");
     expect_outcomes("+");
+}
+
+static void a_worker_without_a_connection_is_in_trouble(void **state)
+{
+    (void)state;
+    connect_first();
+    fake_exchange_open(SESSION_ABSENT, 1);
+    commit_by(&worker[1], "B1");
+    assert_true(worker_troubled(&worker[1]));
+    commit("H0");
+    expect_outcomes("-");
+    fake_exchange.clock_ms += 2000;
+    commit_by(&worker[1], "B1");
+    expect_outcomes("+");
+    assert_false(worker_troubled(&worker[1]));
+    commit("H0");
+    expect_outcomes("+");
+}
+
+/* A session that is read-only stays so when its server is promoted. */
+static void a_server_that_is_not_well_is_looked_at_anew(void **state)
+{
+    (void)state;
+    connect_first();
+    fake_exchange.ill = true;
+    commit("S1 H0");
+    fake_exchange_sent("S1 Hx1");
+    expect_outcomes("+-");
+    assert_int_equal(fake_exchange.open_now, 0);
+    fake_exchange.ill = false;
+    commit("S1 H0 H0");
+    fake_exchange_sent("K;S1 Hx2");
+    expect_outcomes("+++");
+    commit("H0");
+    fake_exchange_sent("Hx1"); /* and then it is kept */
 }
 
 static bool stuck_is_troubled[2];
@@ -320,6 +360,22 @@ static void old_keys_are_forgotten_as_new_ones_come_and_once_a_second(void **sta
     fake_exchange_sent("B1x1;F33");
 }
 
+/* By what has passed since the first connection; the server's clock may be set meanwhile. */
+static void how_old_they_are_goes_by_the_time_that_has_passed(void **state)
+{
+    (void)state;
+    connect_first();
+    fake_exchange.clock_ms += 7000;
+    commit("B1k");
+    assert_int_equal(fake_exchange.forget.age_us, workers.key_retention_us);
+    assert_int_equal(fake_exchange.forget.now_us, INT64_C(1705458881217753) + 7000000);
+    fake_exchange.clock_ms += 86400000;
+    fake_exchange.gone = true; /* another connection is no other time */
+    commit_by(&worker[1], "B1k");
+    commit("B1k");
+    assert_int_equal(fake_exchange.forget.now_us, INT64_C(1705458881217753) + 86407000000);
+}
+
 static void without_new_keys_none_is_looked_for(void **state)
 {
     (void)state;
@@ -389,11 +445,14 @@ int main(void)
         TEST(trouble_of_another_worker_speaks_for_five_seconds_or_until_it_works),
         TEST(trouble_of_its_own_is_over_when_the_server_answers),
         TEST(a_disk_that_is_full_is_trouble),
+        TEST(a_worker_without_a_connection_is_in_trouble),
+        TEST(a_server_that_is_not_well_is_looked_at_anew),
         TEST(who_waits_for_longer_than_anybody_waits_for_it_is_in_trouble),
         TEST(a_late_answer_of_its_own_is_an_answer),
         TEST(without_a_server_it_is_not_healthy),
         TEST(any_thread_may_look_whether_a_worker_is_in_trouble),
         TEST(old_keys_are_forgotten_as_new_ones_come_and_once_a_second),
+        TEST(how_old_they_are_goes_by_the_time_that_has_passed),
         TEST(without_new_keys_none_is_looked_for),
         TEST(keys_are_forgotten_in_a_later_batch_without_any_as_well),
         TEST(whatever_becomes_of_forgetting_no_answer_changes),

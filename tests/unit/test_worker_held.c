@@ -212,8 +212,8 @@ static void of_more_than_can_be_held_the_oldest_is_let_go(void **state)
         fake_exchange.next = fake_exchange.count = 0;
     }
     fake_exchange.sent[0] = '\0';
-    commit("B100 B101 B102 B132");
-    fake_exchange_sent("B100x1;! B101x1;! B102x1;! B132x1");
+    commit("B100 B101 B102 B131 B132");
+    fake_exchange_sent("B100x1;! B101x1;! B102x1;! B131x1;! B132x1");
 }
 
 static void each_worker_holds_its_own(void **state)

@@ -39,7 +39,11 @@ int worker_teardown(void **state)
         print_error("a connection was used after its end\n");
     if (fake_exchange.open_now != 0)
         print_error("%u connections were left open\n", fake_exchange.open_now);
-    return fake_exchange.misused || fake_exchange.open_now != 0 ? -1 : 0;
+    if (fake_exchange.made != fake_exchange.cleared)
+        print_error("of %u results %u were cleared\n", fake_exchange.made, fake_exchange.cleared);
+    bool sound = !fake_exchange.misused && fake_exchange.open_now == 0 &&
+                 fake_exchange.made == fake_exchange.cleared;
+    return sound ? 0 : -1;
 }
 
 static struct op read_op(const char *word, char **ret_end)

@@ -15,7 +15,8 @@ extern struct worker worker[WORKERS];
 extern struct op ops[BATCH_OPS_MAX];
 
 int worker_setup(void **state);
-int worker_teardown(void **state); /* fails if a connection was used or kept as it must not be */
+int worker_teardown(
+    void **state); /* fails if a connection was used, or anything kept, as it must not be */
 
 /* The worker commits these: as fake_exchange.sent writes them down, one op each; with k it has a key:
  * "B1 B1k O3 L1 S1 C2 H". They are ops[0 ..]. */
