@@ -2,6 +2,7 @@
 """The schema of a bank on PostgreSQL: made, brought up to date, refused; and what status says of it."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,41 @@ def test_a_role_without_rights_is_told_what_the_server_says(empty):
         assert tables(empty) == "0"
     finally:
         empty.psql("DROP ROLE nobody")
+
+
+def test_init_beside_a_bank_that_books_makes_nobody_fail(empty):
+    """A profile needs each table for itself for a moment, and takes them in the order in which calls do."""
+    init(empty)
+    enough, said = threading.Event(), []
+
+    def load(number):
+        with empty.session() as session:
+            while not enough.is_set():
+                said.append(session.run(f"SELECT resultados FROM InsertTransacoes({number}, ARRAY[1, 1], ARRAY['c', 'd'],"
+                                        f" ARRAY['x', 'y'], ARRAY['{number}-{len(said)}', NULL])"))
+
+    threads = [threading.Thread(target=load, args=(number,)) for number in (1, 2, 3, 4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for profile in ([], ["--profile=contest"], ["--profile=contest"], ["--profile=durable"]) * 3:
+            done = init(empty, *profile)
+            assert done.returncode == 0, done
+    finally:
+        enough.set()
+        for thread in threads:
+            thread.join()
+    assert set(said) == {"{ok,ok}\n"}
+    assert is_sound(empty)
+
+
+def test_init_waits_for_no_reader_where_there_is_nothing_to_change(empty):
+    init(empty, "--profile", "contest")
+    with empty.session() as other:
+        other.run('BEGIN; SELECT FROM "Clientes", "Transacoes", "Chaves"')
+        for profile in ([], ["--profile=contest"]):
+            done = init(empty, *profile, prefix=["timeout", "10"])
+            assert done.returncode == 0, done
 
 
 # ---- another version
