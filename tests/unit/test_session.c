@@ -325,6 +325,10 @@ static void its_settings_are_those_of_the_options(void **state)
     (void)setup(NULL);
     assert_int_equal(open_with(false), SESSION_OPEN);
     assert_non_null(strstr(server.set_up_sql, "set_config('synchronous_commit', 'off', false)"));
+    (void)setup(NULL);
+    server.set_up.rows = 0; /* it does not tell its time: then no key is old */
+    assert_int_equal(open_with(true), SESSION_OPEN);
+    assert_int_equal(clock_us, 7);
 }
 
 /* --- connecting ------------------------------------------------------------------------------- */

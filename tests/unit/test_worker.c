@@ -310,6 +310,10 @@ static void whoever_may_not_read_who_there_is_has_no_connection(void **state)
     fake_exchange_sent("K");
     expect_outcomes("-");
     assert_false(known_has(&workers.known, 1));
+    char error[100];
+    assert_int_equal(worker_connect(&worker[0], error, sizeof error), SESSION_REFUSED);
+    assert_string_equal(error, "postgres://host/name: its words");
+    assert_int_equal(fake_exchange.open_now, 0);
 }
 
 int main(void)

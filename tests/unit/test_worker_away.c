@@ -230,6 +230,8 @@ static void a_disk_that_is_full_is_trouble(void **state)
 {
     (void)state;
     connect_first();
+    commit_by(&worker[1], "B1");
+    assert_false(worker_troubled(&worker[1]));
     fake_exchange_refuse(0, "53100");
     commit_by(&worker[1], "B1");
     expect_outcomes("s");
