@@ -208,7 +208,8 @@ def test_status_is_1_when_the_bank_cannot_serve(faulty_bank):
     faulty_bank.fault("fdatasync error EIO")
     assert faulty_bank.post(1).status == 504
     faulty_bank.fault()
-    assert status(faulty_bank).returncode == 1
+    # PostgreSQL gives up after a flush that failed: then its store cannot be read either, which is 2.
+    assert status(faulty_bank).returncode == (1 if faulty_bank.store.kind == "lmdb" else 2)
 
 
 @MAP

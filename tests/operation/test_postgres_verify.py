@@ -116,7 +116,8 @@ DAMAGES = {
         "client 3, record 6: its time does not rise",
     f"UPDATE \"Transacoes\" SET \"RealizadoEm\" = 'infinity' {OF_THREE}":
         "client 3, record 5: a value is missing in it, or out of every range",
-    f"UPDATE \"Transacoes\" SET \"RealizadoEm\" = '-infinity' {OF_THREE}": "client 3, record 5: its time does not rise",
+    f"UPDATE \"Transacoes\" SET \"RealizadoEm\" = '-infinity' {OF_THREE}":
+        "client 3, record 5: a value is missing in it, or out of every range",
     **{f'UPDATE "Transacoes" SET "{column}" = NULL {OF_THREE}':
        "client 3, record 5: a value is missing in it, or out of every range"
        for column in ("Valor", "Saldo", "Limite", "RealizadoEm", "Tipo", "Descricao")},
