@@ -66,7 +66,8 @@ static int explain(const struct options *options, const struct op *op)
     case OUTCOME_BUSY: return say(EXIT_FAILED, "the store has too much to do");
     case OUTCOME_NO_SPACE:
         return say(EXIT_FAILED, "the store has no room: its disk or its map is full");
-    case OUTCOME_DOWN: return say(EXIT_FAILED, "the store cannot do it now: its log, or its server, says why");
+    case OUTCOME_DOWN:
+        return say(EXIT_FAILED, "the store cannot do it now: its log, or its server, says why");
     case OUTCOME_CORRUPT:
         return say(EXIT_FAILED, "what the store holds of client %u is damaged", client);
     case OUTCOME_UNKNOWN:

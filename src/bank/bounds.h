@@ -70,7 +70,8 @@ enum {
 
 enum {
     BATCH_OPS_MAX = 256, /* ops in one commit: past it the price of a flush is spread thin enough */
-    LANES_MAX = 64,      /* commits at the same time, where a store can do that: one bit each of a word */
+    LANES_MAX =
+        64, /* commits at the same time, where a store can do that: one bit each of a word */
 };
 
 static_assert(CENTS_MAX <= INT64_MAX / 2, "the sum of two amounts stays inside int64_t");

@@ -103,6 +103,8 @@ enum exchange_end __wrap_exchange(PGconn *conn, struct call *calls, uint32_t cou
     enum exchange_end end;
     if (calls[0].kind == CALL_LEARN) {
         end = fake_exchange.learn_end;
+        if (end == EXCHANGE_REFUSED)
+            snprintf(ret->state, sizeof ret->state, "%s", fake_exchange.learn_state);
     } else {
         const struct fake_end *of = &fake_exchange.ends[fake_exchange.next];
         bool told = fake_exchange.next < fake_exchange.count;

@@ -28,6 +28,7 @@ struct fake_exchange {
     struct fake_end ends[FAKE_ENDS_MAX]; /* those past the last are EXCHANGE_DONE */
     unsigned next, count;
     enum exchange_end learn_end;
+    const char *learn_state; /* EXCHANGE_REFUSED: the SQLSTATE */
     const uint32_t *learned; /* ended by 0; NULL: nothing is learned */
     bool learned_all;
 

@@ -305,6 +305,7 @@ static void whoever_may_not_read_who_there_is_has_no_connection(void **state)
     (void)state;
     static const uint32_t clients[] = {1, 0};
     fake_exchange.learn_end = EXCHANGE_REFUSED;
+    fake_exchange.learn_state = "42501"; /* insufficient_privilege */
     fake_exchange.learned = clients;
     commit("B1");
     fake_exchange_sent("K");
@@ -313,6 +314,9 @@ static void whoever_may_not_read_who_there_is_has_no_connection(void **state)
     char error[100];
     assert_int_equal(worker_connect(&worker[0], error, sizeof error), SESSION_REFUSED);
     assert_string_equal(error, "postgres://host/name: its words");
+    assert_int_equal(fake_exchange.open_now, 0);
+    fake_exchange.learn_state = "57014"; /* a timeout: that may pass */
+    assert_int_equal(worker_connect(&worker[0], error, sizeof error), SESSION_ABSENT);
     assert_int_equal(fake_exchange.open_now, 0);
 }
 

@@ -49,7 +49,7 @@ void wire_put_int8(struct wire_out *out, int64_t value)
 
 void wire_put_time(struct wire_out *out, int64_t time_us)
 {
-    assert(time_us == INT64_MIN || time_us >= INT64_MIN + EPOCH_DIFFERENCE_US);
+    assert(time_us == INT64_MIN || time_us > INT64_MIN + EPOCH_DIFFERENCE_US);
     wire_put_int8(out, time_us == INT64_MIN ? time_us : time_us - EPOCH_DIFFERENCE_US);
 }
 

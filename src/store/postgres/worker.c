@@ -42,7 +42,8 @@ static enum session_end learn_clients(struct worker *worker, char *error, size_t
     exchange_clear(&call, 1);
     if (end == EXCHANGE_DONE)
         return SESSION_OPEN;
-    return end == EXCHANGE_REFUSED ? SESSION_REFUSED : SESSION_ABSENT;
+    return end == EXCHANGE_REFUSED && sqlstate_is_stale(refusal.state) ? SESSION_REFUSED
+                                                                       : SESSION_ABSENT;
 }
 
 enum session_end worker_connect(struct worker *worker, char *error, size_t error_size)
@@ -68,6 +69,12 @@ enum session_end worker_connect(struct worker *worker, char *error, size_t error
     return end;
 }
 
+static bool still_away(struct worker *worker)
+{
+    atomic_store(&worker->troubled_ms, clock_ms());
+    return false;
+}
+
 static bool connected(struct worker *worker)
 {
     struct workers *all = worker->all;
@@ -76,9 +83,8 @@ static bool connected(struct worker *worker)
         worker_close(worker); /* it went away between two batches: no harm is done yet */
     if (worker->conn)
         return true;
-    atomic_store(&worker->troubled_ms, clock_ms());
     if (clock_ms() < worker->retry_at_ms)
-        return false;
+        return still_away(worker);
     if (worker_connect(worker, error, sizeof error) == SESSION_OPEN) {
         if (atomic_exchange(&all->away, false))
             log_line(LOG_INFO, "the database is back", "database", all->place, NULL);
@@ -91,7 +97,7 @@ static bool connected(struct worker *worker)
     if (worker->pause_ms > PAUSE_MAX_MS)
         worker->pause_ms = PAUSE_MAX_MS;
     worker->retry_at_ms = clock_ms() + worker->pause_ms;
-    return false;
+    return still_away(worker);
 }
 
 /* --- answers without the server --------------------------------------------------------------- */
