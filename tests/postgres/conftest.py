@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""Tests that exist for PostgreSQL only: what can go wrong between a bank and its server."""
+
+import pytest
+
+import places
+from postgres import Cluster, shared_cluster
+
+
+@pytest.fixture
+def serve():
+    """Makes banks: see places.py."""
+    with places.banks() as make:
+        yield make
+
+
+@pytest.fixture
+def database():
+    """One with five clients, on the server of all."""
+    made = shared_cluster().create()
+    yield made
+    made.drop()
+
+
+@pytest.fixture(scope="session")
+def mortal():
+    with Cluster() as made:
+        yield made
+
+
+@pytest.fixture
+def cluster(mortal):
+    """A server that the test may stop and kill, but not set otherwise; it serves nobody else meanwhile."""
+    if not mortal.alive:
+        mortal.start()
+    return mortal
+
+
+@pytest.fixture
+def own_cluster():
+    """The same for this test alone."""
+    with Cluster() as made:
+        yield made
