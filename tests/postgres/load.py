@@ -125,7 +125,8 @@ class Load:
     def found_in(self, database):
         found = collections.defaultdict(list)
         for row in ledger.rows(database):
-            found[row.client, row.description].append(row)
+            if row.description != "teste":  # else it is the test's own: bank.py
+                found[row.client, row.description].append(row)
         return found
 
     def judge_answer(self, sent, rows):
@@ -151,7 +152,9 @@ class Load:
         sent = {(sent.client, sent.description): sent for sent in self.sent}
         latest = collections.defaultdict(float)  # when the latest of those so far was sent
         for row in ledger.rows(database):
-            one = sent[row.client, row.description]
+            one = sent.get((row.client, row.description))
+            if one is None:
+                continue
             if one.answer.status == 200:
                 assert one.ended >= latest[row.client], f"out of order: {one}"
             latest[row.client] = max(latest[row.client], one.began)

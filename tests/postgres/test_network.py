@@ -59,9 +59,8 @@ def test_what_only_reads_is_asked_again_instead(serve, database, network, cut, c
         network.cut(cut)
         assert bank.balance(1) == 5
         network.cut(cut)
-        assert bank.post(6).status == 404
-        wait_for(lambda: network.cut_at is None or bank.balance(1) != 5)
-    assert network.cuts >= 3
+        assert bank.post(6, 0).status == 404  # Is there such a client? What he wants is not judged then.
+    assert network.cuts == 6
 
 
 def test_a_cut_before_anything_is_said_costs_no_answer(serve, database, network):
@@ -94,9 +93,9 @@ def test_nonsense_instead_of_an_answer_is_504_and_the_next_connection_is_a_good_
 @pytest.mark.parametrize("connections", [1, 2])
 def test_delays_change_no_answer(serve, database, network, connections):
     bank = serve(network.url(database), "--connections", connections)
-    network.delay_s = 0.15
+    network.delay_s = 0.05
     with Load(bank, copies=2) as load:
-        load.acknowledged(60)
+        load.acknowledged(40)
     network.delay_s = 0
     statuses = load.judge(database)
     assert set(statuses) <= {200, 422} and set(load.health) == {200}

@@ -151,7 +151,8 @@ def test_a_bank_that_waits_for_its_server_can_be_stopped(cluster, serve):
     assert bank.process.wait(10) is not None
 
 
-@pytest.mark.parametrize("connections", [1, 2, 4])
+@pytest.mark.parametrize("connections", [
+    2, pytest.param(1, marks=pytest.mark.slow), pytest.param(4, marks=pytest.mark.slow)])
 def test_it_knocks_at_a_closed_door_more_and_more_seldom(database, serve, connections):
     """However many ask for something: 0.1 s after the first time, then 0.2, 0.4 ... up to 2 s."""
     with Proxy(database.cluster.port) as network:
