@@ -34,7 +34,8 @@ class SmallDisk(Cluster):
     def __init__(self, megabytes):
         super().__init__()
         self.place = own_folder(self.folder / "small")
-        mount = f'mount -t tmpfs -o size={megabytes}m,mode=0777 none "$1" && echo mounted && exec cat'
+        options = f"size={megabytes}m,mode=0700,uid={self.place.stat().st_uid}"
+        mount = f'mount -t tmpfs -o {options} none "$1" && echo mounted && exec cat'
         self.keeper = subprocess.Popen(["unshare", "--mount", "sh", "-c", mount, "sh", str(self.place)],
                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.keeper.stdout.readline() == "mounted\n"
