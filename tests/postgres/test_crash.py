@@ -59,8 +59,6 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_booked_twice(cluster, serve
     else:
         assert statuses[503] + statuses[504] > 0, f"the fault was not felt: {statuses}"
         assert bank.log.count("level=error") > 0
-    if fault in ("all of it is killed", "it is restarted in a hurry", "a session is killed"):
-        assert statuses[504] > 0, f"no call was under way: {statuses}"
     assert healthy(bank)
 
 
