@@ -4,7 +4,7 @@
 import pytest
 
 import places
-from postgres import Cluster, shared_cluster
+from postgres import Cluster
 
 
 @pytest.fixture
@@ -16,10 +16,8 @@ def serve():
 
 @pytest.fixture
 def database():
-    """One with five clients, on the server of all."""
-    made = shared_cluster().create()
-    yield made
-    made.drop()
+    with places.new_database() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

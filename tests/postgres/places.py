@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bank import PATIENCE_S, Bank, crebito
 from faults import Faults
-from postgres import PASSWORD, Cluster
+from postgres import PASSWORD, Cluster, shared_cluster
 
 
 class Place:
@@ -47,6 +47,14 @@ def banks():
 
 
 @contextlib.contextmanager
+def new_database():
+    """One with five clients, on the server of all."""
+    database = shared_cluster().create()
+    yield database
+    database.drop()
+
+
+@contextlib.contextmanager
 def bank_on_its_own_server(*options):
     """Yields it, its database and its server. For tests that take no fixtures."""
     with Cluster() as cluster, banks() as make:
@@ -54,9 +62,9 @@ def bank_on_its_own_server(*options):
         yield make(database, *options), database, cluster
 
 
-def wait_for(true, words="it does not happen", patience_s=PATIENCE_S):
+def wait_for(true, words="it does not happen"):
     """Like wait_until, at the pace of requests."""
-    give_up = time.monotonic() + patience_s
+    give_up = time.monotonic() + PATIENCE_S
     while not true():
         assert time.monotonic() < give_up, words() if callable(words) else words
         time.sleep(0.02)

@@ -11,7 +11,7 @@ import pytest
 from bank import is_problem, post, request, together
 from ledger import audit, balance, booked
 from load import Load
-from places import healthy, lines, said, wait_for
+from places import banks, healthy, lines, new_database, said, wait_for
 
 LOCK_ROW = 'BEGIN; SELECT FROM "Clientes" WHERE "Id" = 1 FOR UPDATE'
 
@@ -80,24 +80,27 @@ def test_a_lock_held_for_less_than_the_timeout_only_delays(database, serve):
             assert connection.receive().json()["saldo"] == 10
 
 
+@pytest.mark.background
 @pytest.mark.parametrize("table", ["Clientes", "Transacoes", "Chaves"])
-def test_a_table_that_is_locked_is_503_until_it_is_not(database, serve, table):
-    bank = serve(database, "--statement-timeout", 1)
-    assert bank.post(1, 5, key="antes").status == 200
-    with database.session() as other:
-        other.run(f'BEGIN; LOCK TABLE "{table}" IN ACCESS EXCLUSIVE MODE')
-        answers = together([lambda client=client: bank.post(client, 10, "c", "durante", key="k") for client in (1, 2)])
-        assert all(map(is_refused, answers))
-        extrato = bank.get("/clientes/1/extrato")
-        assert extrato.status == 200 if table == "Chaves" else is_refused(extrato)
-        assert is_problem(bank.post(1, 0), 422, "campo-invalido")
-        other.run("COMMIT")
-    assert booked(database, "durante") == 0
-    for client in (1, 2):
-        again = bank.post(client, 10, "c", "durante", key="k")
-        assert again.status == 200 and again.header("Idempotency-Replayed") is None
-    assert bank.balance(1) == 15
-    audit(database)
+def test_a_table_that_is_locked_is_503_until_it_is_not(table):
+    with new_database() as database, banks() as make:
+        bank = make(database, "--statement-timeout", 1)
+        assert bank.post(1, 5, key="antes").status == 200
+        with database.session() as other:
+            other.run(f'BEGIN; LOCK TABLE "{table}" IN ACCESS EXCLUSIVE MODE')
+            answers = together([lambda client=client: bank.post(client, 10, "c", "durante", key="k")
+                                for client in (1, 2)])
+            assert all(map(is_refused, answers))
+            extrato = bank.get("/clientes/1/extrato")
+            assert extrato.status == 200 if table == "Chaves" else is_refused(extrato)
+            assert is_problem(bank.post(1, 0), 422, "campo-invalido")
+            other.run("COMMIT")
+        assert booked(database, "durante") == 0
+        for client in (1, 2):
+            again = bank.post(client, 10, "c", "durante", key="k")
+            assert again.status == 200 and again.header("Idempotency-Replayed") is None
+        assert bank.balance(1) == 15
+        audit(database)
 
 
 def test_a_call_that_an_administrator_cancels_is_503_and_not_booked(database, serve):

@@ -8,8 +8,7 @@ import pytest
 from bank import is_problem, post, request, together
 from ledger import audit, balance, booked
 from load import Load
-from places import banks, gone_and_back, healthy, wait_for
-from postgres import shared_cluster
+from places import banks, gone_and_back, healthy, new_database, wait_for
 from proxy import Proxy
 
 EXTRATO = request("GET", "/clientes/1/extrato")
@@ -78,7 +77,7 @@ def test_a_cut_before_anything_is_said_costs_no_answer(serve, database, network)
 
 def test_nonsense_instead_of_an_answer_is_504_and_the_next_connection_is_a_good_one(serve, database, network):
     bank = serve(network.url(database))
-    for round, garbage in enumerate([b"\0" * 50, b"HTTP/1.1 400 Bad Request\r\n\r\n", b"Z\0\0\0\5I" * 3, b"E\0\0\0\4"]):
+    for round, garbage in enumerate([b"\0" * 50, b"HTTP/1.1 400 Bad Request\r\n\r\n", b"Z\0\0\0\5I" * 3]):
         assert bank.post(1, 1).status == 200
         network.garbage = garbage
         name = f"lixo{round}"
@@ -86,11 +85,11 @@ def test_nonsense_instead_of_an_answer_is_504_and_the_next_connection_is_a_good_
         assert is_unknown(answer), (garbage, answer)
         wait_for(lambda: booked(database, name) == 1)
         assert bank.post(1, 10, "c", name, key=name).header("Idempotency-Replayed") == "true"
-    assert balance(database, 1) == 44
+    assert balance(database, 1) == 33
     audit(database)
 
 
-@pytest.mark.parametrize("connections", [1, 2])
+@pytest.mark.parametrize("connections", [2, pytest.param(1, marks=pytest.mark.slow)])
 def test_delays_change_no_answer(serve, database, network, connections):
     bank = serve(network.url(database), "--connections", connections)
     network.delay_s = 0.05
@@ -118,8 +117,7 @@ def test_links_that_break_at_any_moment_lose_nothing(serve, database, network):
 @pytest.mark.parametrize("directions", [("requests",), ("answers",), ("requests", "answers")], ids="+".join)
 def test_in_a_black_hole_what_was_sent_is_504_after_ten_seconds(directions, connections):
     """Nothing ends and nothing is refused: only a clock tells."""
-    database = shared_cluster().create()
-    with Proxy(database.cluster.port) as network, banks() as make:
+    with new_database() as database, Proxy(database.cluster.port) as network, banks() as make:
         bank = make(network.url(database), "--connections", connections, "--connect-timeout", 1)
         assert bank.post(1, 5, "c", "antes").status == 200
         assert bank.balance(1) == 5
@@ -152,4 +150,3 @@ def test_in_a_black_hole_what_was_sent_is_504_after_ten_seconds(directions, conn
         assert again.header("Idempotency-Replayed") == (None if "requests" in directions else "true")
         wait_for(lambda: healthy(bank))
         audit(database)
-    database.drop()

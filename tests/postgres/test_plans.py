@@ -5,8 +5,9 @@ import threading
 
 import pytest
 
-from bank import is_problem, request, together
+from bank import crebito, is_problem, post, request, together
 from ledger import audit, balance
+from load import Load
 from places import lines, wait_for
 
 MANY = 100_000
@@ -61,12 +62,12 @@ def test_a_transaction_of_a_long_history_reads_a_few_pages(database, serve):
                         JOIN "Transacoes" ON "ClienteId" = 1 AND "Id" = 1 + n""")
     keys = iter(range(1000))
 
-    def post():
+    def post_two():
         key = next(keys)
         assert bank.post(1, 1, "c", "nova", key=f"nova{key}").status == 200
         assert bank.post(1, 1, "c", "muitas", key=f"m{key + 1}").header("Idempotency-Replayed") == "true"
 
-    assert blocks_of(database, bank, post, 30) < 120
+    assert blocks_of(database, bank, post_two, 30) < 120
     audit(database)
 
 
@@ -116,7 +117,7 @@ def test_without_its_procedure_it_is_503_and_the_log_says_which(database, serve,
         assert is_problem(answer, 503, "indisponivel")
     assert function.lower() in bank.log.lower() or "42883" in bank.log, bank.log
     database.psql(definition)
-    wait_for(lambda: (bank.ask(data) if data else bank.post(1, 1)).status == 200, patience_s=10)
+    wait_for(lambda: (bank.ask(data) if data else bank.post(1, 1)).status == 200)
     works(bank, database)
     audit(database)
 
@@ -151,9 +152,6 @@ def test_prepared_statements_that_somebody_forgets_are_prepared_again(database, 
 
 def test_the_schema_may_be_installed_again_under_load(database, serve):
     """By another instance that is being started, say: nothing changes, and nobody is refused for long."""
-    from bank import crebito
-    from load import Load
-
     bank = serve(database)
     with Load(bank) as load:
         load.acknowledged(50)
@@ -194,7 +192,6 @@ def test_transactions_in_sql_and_over_http_are_of_one_history(database, serve):
     def poster():
         try:
             with bank.connect() as connection:
-                from bank import post
                 answers = connection.ask_all((post(2, 1, "c", "http") for _ in range(500)), at_a_time=10)
             assert {answer.status for answer in answers} == {200}
             return len(answers)

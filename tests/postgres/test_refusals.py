@@ -231,8 +231,8 @@ def test_what_is_no_longer_durable_after_a_restart_is_refused_then(own_cluster, 
     [line] = lines(bank, "cannot be reached")
     assert "fsync is off" in line, line
     own_cluster.configure(fsync="on").restart()
-    wait_for(lambda: bank.post(1, 1).status == 200, patience_s=15)
-    wait_for(lambda: healthy(bank), patience_s=15)
+    wait_for(lambda: bank.post(1, 1).status == 200)
+    wait_for(lambda: healthy(bank))
     assert bank.balance(1) == 6
 
 
@@ -271,5 +271,5 @@ def test_a_database_that_may_only_be_read_is_not_healthy_and_books_nothing(datab
     assert not healthy(bank)
     assert bank.balance(1) == 5
     database.psql(f"SET transaction_read_only = off; ALTER DATABASE {database.name} RESET default_transaction_read_only")
-    wait_for(lambda: bank.post(1, 1).status == 200, patience_s=15)
-    wait_for(lambda: healthy(bank), patience_s=15)
+    wait_for(lambda: bank.post(1, 1).status == 200)
+    wait_for(lambda: healthy(bank))

@@ -70,11 +70,11 @@ SELECT throws_ok($$EXECUTE uma(0, 'd', 'x')$$, '23514', NULL, 'a debit of nothin
 SELECT throws_ok($$EXECUTE uma(-1, 'c', 'x')$$, '23514', NULL, 'a negative credit');
 SELECT throws_ok($$EXECUTE uma(-1, 'd', 'x')$$, '23514', NULL, 'a negative debit');
 SELECT throws_ok($$EXECUTE uma(NULL, 'c', 'x')$$, '23502', NULL, 'no amount');
-SELECT throws_ok($$EXECUTE uma(1, NULL, 'x')$$, '23502', NULL, 'no kind');
+SELECT throws_ok($$EXECUTE uma(1, NULL, 'x')$$, '23514', NULL, 'no kind');
 SELECT throws_ok($$EXECUTE uma(1, 'c', NULL)$$, '23502', NULL, 'no description');
 SELECT throws_ok($$EXECUTE uma(1, 'x', 'x')$$, '23514', NULL, 'an unknown kind');
 SELECT throws_ok($$EXECUTE uma(1, 'C', 'x')$$, '23514', NULL, 'a capital');
-SELECT throws_ok($$EXECUTE uma(1, 'cd', 'x')$$, '22001', NULL, 'two kinds');
+SELECT throws_ok($$EXECUTE uma(1, 'cd', 'x')$$, '23514', NULL, 'two kinds');
 SELECT throws_ok($$EXECUTE uma(1, '', 'x')$$, '23514', NULL, 'an empty kind');
 SELECT throws_ok($$EXECUTE uma(1, 'c', '')$$, '23514', NULL, 'an empty description');
 SELECT throws_ok($$EXECUTE uma(1, 'c', '12345678901')$$, '23514', NULL, 'a description of 11');
@@ -105,9 +105,9 @@ SELECT is((SELECT array_agg("Descricao" ORDER BY "Id") FROM "Transacoes" WHERE "
           ARRAY['ação ç ã é', repeat('😀', 10), ' '], 'as they came');
 
 -- ## arrays that are too short are an error and what has no amount is no entry
-SELECT throws_ok($$SELECT InsertTransacoes(1, '{1,2}', '{c}', '{a,b}')$$, '23502', NULL, 'kinds');
+SELECT throws_ok($$SELECT InsertTransacoes(1, '{1,2}', '{c}', '{a,b}')$$, '23514', NULL, 'kinds');
 SELECT throws_ok($$SELECT InsertTransacoes(1, '{1,2}', '{c,c}', '{a}')$$, '23502', NULL, 'descriptions');
-SELECT throws_ok($$SELECT InsertTransacoes(1, '{1,2}', NULL, '{a,b}')$$, '23502', NULL, 'no kinds');
+SELECT throws_ok($$SELECT InsertTransacoes(1, '{1,2}', NULL, '{a,b}')$$, '23514', NULL, 'no kinds');
 SELECT throws_ok($$SELECT InsertTransacoes(1, '{1,2}', '{c,c}', NULL)$$, '23502', NULL, 'no descriptions');
 SELECT throws_ok($$SELECT InsertTransacoes(1, NULL, '{c}', '{a}')$$, NULL, NULL, 'no amounts');
 SELECT throws_ok($$SELECT InsertTransacoes(1, '{{1,2},{3,4}}', '{c,c,c,c}', '{a,b,c,d}')$$, '23502', NULL, 'a table');
