@@ -4,7 +4,7 @@
 import pytest
 
 import places
-from postgres import Cluster
+from postgres import Cluster, Database
 
 
 @pytest.fixture
@@ -31,7 +31,10 @@ def cluster(mortal):
     """A server that the test may stop and kill, but not set otherwise; it serves nobody else meanwhile."""
     if not mortal.alive:
         mortal.start()
-    return mortal
+    yield mortal
+    if mortal.alive:  # What is left would have to be looked through after each crash.
+        for name in mortal.psql("SELECT datname FROM pg_database WHERE datname LIKE 'bank%'").split():
+            Database(mortal, name).drop()
 
 
 @pytest.fixture

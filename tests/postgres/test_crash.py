@@ -89,7 +89,8 @@ def test_a_server_that_is_away_is_503_and_its_return_is_seen_by_itself(cluster, 
     audit(database)
 
 
-@pytest.mark.parametrize("connections", [1, 2, 4])
+@pytest.mark.parametrize("connections", [
+    2, pytest.param(1, marks=pytest.mark.slow), pytest.param(4, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("mode", ["fast", "immediate", "kill", "sessions"])
 def test_a_restart_between_two_requests_costs_no_answer(cluster, serve, mode, connections):
     """Nothing was under way, so nothing is unknown; and there is a server again, so nothing is refused."""

@@ -267,7 +267,8 @@ def test_a_database_that_may_only_be_read_is_not_healthy_and_books_nothing(datab
     database.psql(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
     database.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                   f" WHERE application_name = 'crebito' AND datname = '{database.name}'")
-    wait_for(lambda: is_problem(bank.post(1, 1), 503, "indisponivel"))
+    wait_for(lambda: database.sessions() == 0)
+    assert is_problem(bank.post(1, 1), 503, "indisponivel")
     assert not healthy(bank)
     assert bank.balance(1) == 5
     database.psql(f"SET transaction_read_only = off; ALTER DATABASE {database.name} RESET default_transaction_read_only")
