@@ -173,6 +173,8 @@ class Cluster:
     environment is for its processes: LD_PRELOAD, say. origin is a folder to begin with.
     """
 
+    prefix = ()  # A command that becomes the server, as its user.
+
     def __init__(self, environment=None, origin=None, **settings):
         origin = origin or bank_cluster()
         self.folder = own(new_folder())
@@ -210,8 +212,9 @@ class Cluster:
             self.log_start = len(self.log)
             with open(self.log_path, "ab") as log:
                 self.process = subprocess.Popen(
-                    [programs() / "postgres", "-D", str(self.data)], stdin=subprocess.DEVNULL, stdout=log,
-                    stderr=log, env=self.environment, cwd="/", start_new_session=True, **AS_SERVER)
+                    [*self.prefix, programs() / "postgres", "-D", str(self.data)], stdin=subprocess.DEVNULL,
+                    stdout=log, stderr=log, env=self.environment, cwd="/", start_new_session=True,
+                    **({} if self.prefix else AS_SERVER))
             wait_until(lambda: self.ready or not self.alive, lambda: f"it does not start:\n{self.log}")
             if self.alive:
                 return self
