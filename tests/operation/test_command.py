@@ -208,7 +208,8 @@ def test_status_is_1_when_the_bank_cannot_serve(faulty_bank):
     faulty_bank.fault("fdatasync error EIO")
     assert faulty_bank.post(1).status == 504
     faulty_bank.fault()
-    assert status(faulty_bank).returncode == 1
+    cannot_be_read_either = faulty_bank.store.kind == "postgres"  # its server is down
+    assert status(faulty_bank).returncode == (2 if cannot_be_read_either else 1)
 
 
 @MAP
@@ -230,7 +231,7 @@ def test_status_of_a_bank_that_is_busy_is_0(make_bank):
 
     def look():
         try:
-            return [status(bank) for _ in range(100)]
+            return [status(bank) for _ in range(40)]
         finally:
             over.set()
 
