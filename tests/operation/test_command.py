@@ -231,7 +231,7 @@ def test_status_of_a_bank_that_is_busy_is_0(make_bank):
 
     def look():
         try:
-            return [status(bank) for _ in range(100)]
+            return [status(bank) for _ in range(40)]
         finally:
             over.set()
 

@@ -66,7 +66,7 @@ def test_bash_completes_values():
         assert bash("export", *before, "c") == {"csv"}
     assert bash("serve", "--durability", "") == {"full", "none"}
     assert bash("serve", "--listen", "u") == {"unix:"}
-    assert bash("serve", "--database", "") == {"lmdb:"}
+    assert bash("serve", "--database", "") == {"lmdb:", "postgres://"}
     assert bash("serve", "--map-size", "") == bash("client", "add", "1", "--limit", "") == set()
     assert bash("status", "--json", "") == usage.options("status")
 
