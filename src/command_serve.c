@@ -16,35 +16,49 @@
 
 enum {
     ERROR_BYTES_MAX = 512,
-    OTHER_DESCRIPTORS = 50, /* the store's files and peers, the event loop's own, listeners */
+    REFUSALS_MAX = 64, /* connections past the limit that are being told so */
+    /* Descriptors that are no client's: the event loop's own, listeners, the log; and the store's, */
+    FOLDER_DESCRIPTORS = 50, /* files and peers, */
+    SERVER_DESCRIPTORS = 30, /* or besides its connections what looking for a server takes. */
 };
 
 static_assert((int)LISTEN_MAX == (int)SERVER_LISTENERS_MAX, "options are copied one to one");
 
-/* Each connection is a descriptor: ask for as many as we may have, and promise no more. 0: there
+static rlim_t other_descriptors(const struct options *options)
+{
+    return url_is_postgres(options->database) ? SERVER_DESCRIPTORS + options->connections
+                                              : FOLDER_DESCRIPTORS;
+}
+
+/* Each connection is a descriptor: ask for as many as we may have, and promise no more. False: there
  * are not even enough for one. */
-static uint32_t fit_connections(uint32_t wanted)
+static bool fit_connections(const struct options *options, struct server_options *server)
 {
     struct rlimit limit;
     char text[16];
+    const rlim_t others = other_descriptors(options);
+    server->connections_max = options->connections_max;
+    server->refusals_max = REFUSALS_MAX;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return wanted;
-    rlim_t needed = (rlim_t)wanted + SERVER_REFUSALS_MAX + OTHER_DESCRIPTORS;
+        return true;
+    rlim_t needed = (rlim_t)options->connections_max + REFUSALS_MAX + others;
     if (limit.rlim_cur < needed) {
         limit.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : needed;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
         (void)getrlimit(RLIMIT_NOFILE, &limit);
     }
     if (limit.rlim_cur >= needed)
-        return wanted;
-    if (limit.rlim_cur <= OTHER_DESCRIPTORS + 1)
-        return 0;
-    uint32_t left = (uint32_t)limit.rlim_cur - OTHER_DESCRIPTORS;
-    uint32_t fitting = left > 2 * SERVER_REFUSALS_MAX ? left - SERVER_REFUSALS_MAX : left / 2;
-    snprintf(text, sizeof text, "%u", fitting);
+        return true;
+    if (limit.rlim_cur <= others + 1)
+        return false;
+    uint32_t left = (uint32_t)(limit.rlim_cur - others);
+    if (left < 2 * REFUSALS_MAX)
+        server->refusals_max = left - left / 2;
+    server->connections_max = left - server->refusals_max;
+    snprintf(text, sizeof text, "%u", server->connections_max);
     log_line(LOG_WARN, "fewer connections than asked for: the limit on open files is low",
              "max_connections", text, NULL);
-    return fitting;
+    return true;
 }
 
 static bool read_addresses(const struct options *options, struct server_options *server)
@@ -76,8 +90,7 @@ int command_serve(const struct options *options)
     }
     signal(SIGPIPE, SIG_IGN); /* a client that leaves is a write that fails */
     signal(SIGXFSZ, SIG_IGN); /* so is a file that may not grow */
-    server_options.connections_max = fit_connections(options->connections_max);
-    if (server_options.connections_max == 0) {
+    if (!fit_connections(options, &server_options)) {
         snprintf(error, sizeof error, "the limit on open files (ulimit -n) is too low");
         goto failed;
     }

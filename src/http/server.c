@@ -442,7 +442,7 @@ bool server_create(struct server **ret_server, const struct server_options *opti
     if (!server)
         goto no_memory;
     server->options = *options;
-    server->peers_size = options->connections_max + SERVER_REFUSALS_MAX;
+    server->peers_size = options->connections_max + options->refusals_max;
     server->peers = calloc(server->peers_size, sizeof *server->peers);
     if (!server->peers)
         goto free_server;

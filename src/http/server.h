@@ -21,10 +21,7 @@
 #include "must_check.h"
 #include "store/store.h"
 
-enum {
-    SERVER_LISTENERS_MAX = 8,
-    SERVER_REFUSALS_MAX = 64, /* connections past the limit that are being told so */
-};
+enum { SERVER_LISTENERS_MAX = 8 };
 
 struct server;
 
@@ -33,7 +30,8 @@ struct server_options {
     uint32_t listen_count;
     unsigned socket_mode; /* of Unix sockets */
     uint32_t connections_max;
-    uint32_t pending_max; /* as the store's */
+    uint32_t refusals_max; /* connections past that which are being told so; the rest wait */
+    uint32_t pending_max;  /* as the store's */
 };
 
 MUST_CHECK bool server_create(struct server **ret_server, const struct server_options *options,

@@ -452,8 +452,8 @@ static void a_schema_of_another_version_or_none_is_refused_with_what_to_do(void 
                                       "--database URL`");
     (void)setup(NULL);
     server.schema = (struct reply){.status = PGRES_FATAL_ERROR, .state = "42P01"};
-    expect_end(SESSION_REFUSED, PLACE ": there is no bank in this database, or one of an older "
-                                      "schema: run `crebito init --database URL`");
+    expect_end(SESSION_REFUSED, PLACE ": there is no bank in this database: run `crebito init "
+                                      "--database URL`");
     (void)setup(NULL);
     server.schema = (struct reply){.status = PGRES_FATAL_ERROR};
     expect_end(SESSION_REFUSED, NOT_TODAY);

@@ -11,6 +11,18 @@
 
 /* --- which version -------------------------------------------------------------------------- */
 
+void schema_complain(char *error, size_t error_size, const char *place, int32_t version)
+{
+    if (version > SCHEMA_OURS)
+        snprintf(error, error_size,
+                 "%s: its schema has version %d, and this crebito knows %d: use a newer one", place,
+                 version, SCHEMA_OURS);
+    else
+        snprintf(error, error_size, "%s: %s: run `crebito init --database URL`", place,
+                 version == SCHEMA_NONE ? "there is no bank in this database"
+                                        : "its schema is older than this crebito");
+}
+
 enum archive_end schema_version(struct query *query, int32_t *ret)
 {
     bool versioned = false, old = false, found = false;
@@ -37,24 +49,17 @@ enum archive_end schema_version(struct query *query, int32_t *ret)
     return ARCHIVE_DONE;
 }
 
-static enum archive_end refuse_newer(struct query *query, int32_t version)
+static enum archive_end refuse(struct query *query, int32_t version)
 {
-    return query_say(query, ARCHIVE_UNREADABLE,
-                     "its schema has version %d, and this crebito knows %d: use a newer one",
-                     version, SCHEMA_OURS);
+    schema_complain(query->error, query->error_size, query->place, version);
+    return ARCHIVE_UNREADABLE;
 }
 
 enum archive_end schema_check(struct query *query)
 {
     int32_t version = SCHEMA_NONE;
     enum archive_end end = schema_version(query, &version);
-    if (end != ARCHIVE_DONE || version == SCHEMA_OURS)
-        return end;
-    if (version > SCHEMA_OURS)
-        return refuse_newer(query, version);
-    return query_say(query, ARCHIVE_UNREADABLE, "%s: run `crebito init --database URL`",
-                     version == SCHEMA_NONE ? "there is no bank in this database"
-                                            : "its schema is older than this crebito");
+    return end != ARCHIVE_DONE || version == SCHEMA_OURS ? end : refuse(query, version);
 }
 
 /* --- making it ------------------------------------------------------------------------------ */
@@ -101,7 +106,7 @@ enum archive_end schema_install(struct query *query, bool with_clients, enum sto
     if (end == ARCHIVE_DONE)
         end = schema_version(query, &version);
     if (end == ARCHIVE_DONE && version > SCHEMA_OURS)
-        end = refuse_newer(query, version);
+        end = refuse(query, version);
     if (end == ARCHIVE_DONE && set_profile)
         end = query_run(query, set_profile);
     return end == ARCHIVE_DONE ? run_files(query, with_clients) : end;

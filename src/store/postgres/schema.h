@@ -28,6 +28,9 @@ enum {
     SCHEMA_OURS = 1,  /* sql/60-version.sql */
 };
 
+/* What is wrong with a version that is not ours, and what to do. */
+void schema_complain(char *error, size_t error_size, const char *place, int32_t version);
+
 MUST_CHECK enum archive_end schema_version(struct query *query, int32_t *ret);
 
 /* ARCHIVE_DONE: it is of our version. */

@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "ops/log.h"
+#include "store/postgres/schema.h"
 #include "store/url.h"
 
 enum {
-    SCHEMA_VERSION = 1,          /* sql/60-version.sql */
     SERVER_VERSION_MIN = 140000, /* libpq's and the server's pipelines */
     CONNECT_TIMEOUT_TEXT_MAX = 16,
 };
@@ -186,31 +186,18 @@ static enum session_end check_schema(PGconn *conn, const char *place, char *erro
 {
     PGresult *result = PQexec(conn, "SELECT \"Versao\" FROM \"Esquema\"");
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    enum session_end end = SESSION_REFUSED;
-    if (PQresultStatus(result) == PGRES_TUPLES_OK) {
-        int version = PQntuples(result) == 1 ? atoi(PQgetvalue(result, 0, 0)) : 0;
-        if (version == SCHEMA_VERSION)
-            end = SESSION_OPEN;
-        else if (version > SCHEMA_VERSION)
-            snprintf(error, error_size,
-                     "%s: its schema has version %d, and this crebito knows %d: use a newer one",
-                     place, version, SCHEMA_VERSION);
-        else
-            snprintf(error, error_size,
-                     "%s: its schema is older than this crebito: run `crebito init --database URL`",
-                     place);
-    } else if (state && strcmp(state, "42P01") == 0) { /* undefined_table */
-        snprintf(
-            error, error_size,
-            "%s: there is no bank in this database, or one of an older schema: run `crebito init "
-            "--database URL`",
-            place);
-    } else {
-        session_sentence(error, error_size, place, PQerrorMessage(conn));
-        end = PQstatus(conn) == CONNECTION_OK ? SESSION_REFUSED : SESSION_ABSENT;
-    }
+    int version = SCHEMA_FIRST;
+    if (state && strcmp(state, "42P01") == 0) /* undefined_table */
+        version = SCHEMA_NONE;
+    else if (PQresultStatus(result) != PGRES_TUPLES_OK)
+        return of_result(conn, result, place, error, error_size);
+    else if (PQntuples(result) == 1)
+        version = atoi(PQgetvalue(result, 0, 0));
     PQclear(result);
-    return end;
+    if (version == SCHEMA_OURS)
+        return SESSION_OPEN;
+    schema_complain(error, error_size, place, version);
+    return SESSION_REFUSED;
 }
 
 /* What would lose an acknowledged transaction is refused, unless it was asked for. */

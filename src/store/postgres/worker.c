@@ -341,11 +341,34 @@ static void judge_health(struct worker *worker, struct op **ops, uint32_t count)
     }
 }
 
+/* Or whoever it is may not exist: not among those that are known, which were all that there were. */
+static bool is_acquainted(struct worker *worker, const struct op *op)
+{
+    const struct known *known = &worker->all->known;
+    return op->kind == OP_OPEN || !atomic_load(&known->all) || known_has(known, op->client);
+}
+
+/* Strangers are asked for before anything is booked: so whoever does not exist is told so also when the
+ * connection breaks, and not that nobody knows. Returns how many can be booked, which come first. */
+static uint32_t introduce(struct worker *worker, struct op **ops, uint32_t count)
+{
+    uint32_t acquainted = part(worker, ops, count, is_acquainted);
+    if (acquainted == count)
+        return count;
+    struct call call = {
+        .kind = CALL_CLIENTS,
+        .ops = ops + acquainted,
+        .count = count - acquainted,
+    };
+    run(worker, &call, 1, false);
+    return part(worker, ops, count, is_acquainted); /* who has been found is known now */
+}
+
 void worker_commit(struct worker *worker, struct op **ops, uint32_t count)
 {
     atomic_store(&worker->since_ms, clock_ms());
     uint32_t writing = part(worker, ops, count, is_writing);
-    book(worker, ops, writing);
+    book(worker, ops, introduce(worker, ops, writing));
     run(worker, worker->calls, call_make(worker->calls, ops + writing, count - writing), false);
     judge_health(worker, ops + writing, count - writing);
     atomic_store(&worker->since_ms, 0);
