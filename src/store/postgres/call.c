@@ -112,6 +112,11 @@ static void add_int8(struct parameters *parameters, int64_t value)
     end_parameter(parameters, false);
 }
 
+static void add_client(struct parameters *parameters, const struct call *call)
+{
+    add_int4(parameters, (int32_t)call->ops[0]->client);
+}
+
 static void add_entries(struct parameters *parameters, const struct call *call)
 {
     struct wire_out *out = &parameters->out;
@@ -170,29 +175,28 @@ static bool send_parameters(PGconn *conn, const char *statement,
 bool call_send(PGconn *conn, const struct call *call)
 {
     struct parameters parameters;
-    const struct op *op = call->count > 0 ? call->ops[0] : NULL;
     const char *statement = NULL;
     begin(&parameters);
     switch (call->kind) {
     case CALL_BOOK:
         statement = STATEMENT_BOOK;
-        add_int4(&parameters, (int32_t)op->client);
+        add_client(&parameters, call);
         add_entries(&parameters, call);
         break;
     case CALL_OPEN:
         statement = STATEMENT_OPEN;
-        add_int4(&parameters, (int32_t)op->client);
-        add_int8(&parameters, op->limit_cents);
-        add_int8(&parameters, op->balance_cents);
+        add_client(&parameters, call);
+        add_int8(&parameters, call->ops[0]->limit_cents);
+        add_int8(&parameters, call->ops[0]->balance_cents);
         break;
     case CALL_LIMIT:
         statement = STATEMENT_LIMIT;
-        add_int4(&parameters, (int32_t)op->client);
-        add_int8(&parameters, op->limit_cents);
+        add_client(&parameters, call);
+        add_int8(&parameters, call->ops[0]->limit_cents);
         break;
     case CALL_STATEMENT:
         statement = STATEMENT_STATEMENT;
-        add_int4(&parameters, (int32_t)op->client);
+        add_client(&parameters, call);
         break;
     case CALL_CLIENTS:
         statement = STATEMENT_CLIENTS;

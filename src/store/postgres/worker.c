@@ -289,7 +289,8 @@ static uint32_t part(struct worker *worker, struct op **ops, uint32_t count,
             ops[yes++] = ops[i];
         else
             others[no++] = ops[i];
-    memcpy(&ops[yes], others, no * sizeof others[0]);
+    for (uint32_t i = 0; i < no; i++)
+        ops[yes + i] = others[i];
     return yes;
 }
 
