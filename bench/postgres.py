@@ -18,7 +18,7 @@ from statistics import median
 import harness
 
 os.environ["TMPDIR"] = "/var/tmp"  # the servers' folders: a disk, where the server's user can go
-sys.path.append(str(harness.ROOT / "tests"))
+sys.path.insert(0, str(harness.ROOT / "tests"))  # before this folder, whose postgres.py this is
 
 import postgres  # noqa: E402  the tests' server
 
@@ -82,7 +82,7 @@ def measured(seen, cluster, made):
 
 def pgbench(cluster, made, seconds):
     command = ["pgbench", "--no-vacuum", "--protocol=prepared", f"--client={PGBENCH_CONNECTIONS}", "--jobs=2",
-               f"--time={seconds}", "--log-prefix", str(harness.RUN / "pgbench")]
+               f"--time={seconds}"]
     for name, (call, weight) in CALLS.items():
         file = harness.RUN / f"{name}.sql"
         file.write_text(f"\\set id random(1, 5)\n\\set cents random(1, 97)\n{call}\n")
