@@ -145,7 +145,7 @@ class Load:
             assert not rows, f"refused, and there all the same: {sent}"
         else:
             assert is_problem(answer, 504, "resultado-desconhecido")
-            assert answer.header("Retry-After") is None
+            assert answer.header("Retry-After") is None, f"unknown, and invited to try again: {sent}"
 
     def judge_order(self, database):
         """What was answered before something else was sent stands before it in its client's history."""

@@ -56,7 +56,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_booked_twice(cluster, serve
     assert statuses[200] >= 200
     if fault == "the calls are canceled":
         assert statuses[503] > 0 and statuses[504] == 0, statuses  # The server has said so.
-    else:
+    elif fault != "the sessions are ended":  # They may have had nothing to do at that moment.
         assert statuses[503] + statuses[504] > 0, f"the fault was not felt: {statuses}"
         assert bank.log.count("level=error") > 0
     assert healthy(bank)
@@ -81,8 +81,8 @@ def test_a_server_that_is_away_is_503_and_its_return_is_seen_by_itself(cluster, 
         assert is_problem(bank.post_body(b"{"), 400, "json-invalido")
         assert gone_and_back(bank) == (gone + 1, back), bank.log
         cluster.start()
-        wait_for(lambda: healthy(bank))
         wait_for(lambda: bank.post(1, 5, "c", "antes", key="antes").status == 200)
+        wait_for(lambda: healthy(bank))
         assert bank.balance(1) == 5
         assert gone_and_back(bank) == (gone + 1, back + 1), bank.log
     assert PASSWORD not in bank.log and f"127.0.0.1:{cluster.port}/{database.name}" in bank.log

@@ -10,7 +10,7 @@ from bank import LIMITS, is_problem, post, together
 from ledger import audit, balance, booked
 from load import Load
 
-FLEETS = [(1, 2), (2, 2, 4), (1, 1, 3)]  # their connections
+FLEETS = [(1, 2), pytest.param((2, 2, 4), marks=pytest.mark.slow), (1, 1, 3)]  # their connections
 
 
 @pytest.fixture(params=FLEETS, ids=lambda fleet: "+".join(map(str, fleet)))

@@ -147,6 +147,7 @@ def test_in_a_black_hole_what_was_sent_is_504_after_ten_seconds(directions, conn
 
         wait_for(settled)
         assert booked(database, "durante") == 1 and booked(database, "depois") == 0
-        assert again.header("Idempotency-Replayed") == (None if "requests" in directions else "true")
+        if connections > 1:  # Else it may have waited behind the extrato, and never been sent.
+            assert again.header("Idempotency-Replayed") == (None if "requests" in directions else "true")
         wait_for(lambda: healthy(bank))
         audit(database)

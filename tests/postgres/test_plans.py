@@ -75,7 +75,8 @@ def test_a_transaction_of_a_long_history_reads_a_few_pages(database, serve):
 
 
 def definition_of(database, function):
-    return database.psql(f"SELECT string_agg(pg_get_functiondef(oid), ';') FROM pg_proc WHERE proname = lower('{function}')")
+    return database.psql("SELECT string_agg(pg_get_functiondef(oid), ';') FROM pg_proc"
+                         f" WHERE proname = lower('{function}')")
 
 
 FUNCTIONS = ["InsertTransacoes", "GetSaldoClienteById"]

@@ -271,6 +271,7 @@ def test_a_database_that_may_only_be_read_is_not_healthy_and_books_nothing(datab
     assert is_problem(bank.post(1, 1), 503, "indisponivel")
     assert not healthy(bank)
     assert bank.balance(1) == 5
-    database.psql(f"SET transaction_read_only = off; ALTER DATABASE {database.name} RESET default_transaction_read_only")
+    database.psql("SET transaction_read_only = off;"
+                  f"ALTER DATABASE {database.name} RESET default_transaction_read_only")
     wait_for(lambda: bank.post(1, 1).status == 200)
     wait_for(lambda: healthy(bank))

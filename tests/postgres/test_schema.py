@@ -163,7 +163,8 @@ CREATE UNLOGGED TABLE "Transacoes" (
     "RealizadoEm" timestamp without time zone NOT NULL DEFAULT now(),
     CONSTRAINT "PK_Transacoes" PRIMARY KEY ("Id")) WITH (fillfactor = 90);
 CREATE INDEX "IX_Transacoes_ClienteId_Id_Desc" ON "Transacoes" ("ClienteId", "Id" DESC);
-INSERT INTO "Clientes" ("Limite", "SaldoInicial") VALUES (100000, 0), (80000, 0), (1000000, 0), (10000000, 0), (500000, 0);
+INSERT INTO "Clientes" ("Limite", "SaldoInicial")
+VALUES (100000, 0), (80000, 0), (1000000, 0), (10000000, 0), (500000, 0);
 CREATE FUNCTION InsertTransacao(id integer, valor integer, tipo varchar(1), descricao varchar(10)) RETURNS integer
 LANGUAGE plpgsql AS $$
 DECLARE novo integer;
@@ -176,7 +177,8 @@ BEGIN
     END IF;
     RETURN novo;
 END $$;
-CREATE FUNCTION GetSaldoClienteById(id integer) RETURNS TABLE (total integer, limite integer, data timestamp, ultimas jsonb)
+CREATE FUNCTION GetSaldoClienteById(id integer)
+RETURNS TABLE (total integer, limite integer, data timestamp, ultimas jsonb)
 LANGUAGE sql AS $$ SELECT "SaldoInicial", "Limite", now()::timestamp, '[]'::jsonb FROM "Clientes" WHERE "Id" = $1 $$;
 """
 LIFE = """
@@ -192,7 +194,8 @@ SELECT InsertTransacao(6, 5, 'c', 'orfa');
 UPDATE "Clientes" SET "SaldoInicial" = "SaldoInicial" + 777 WHERE "Id" = 3; -- which its history does not explain
 """
 LAST_TEN = """SELECT "ClienteId", "Valor", "Tipo", "Descricao" FROM (SELECT *, row_number() OVER (
-    PARTITION BY "ClienteId" ORDER BY "Id" DESC) AS n FROM "Transacoes" WHERE "Tipo" IN ('c', 'd') AND "ClienteId" < 6) t
+    PARTITION BY "ClienteId" ORDER BY "Id" DESC) AS n
+    FROM "Transacoes" WHERE "Tipo" IN ('c', 'd') AND "ClienteId" < 6) t
     WHERE n <= 10 ORDER BY "ClienteId", "Id" DESC"""
 BALANCES = 'SELECT "Id", "Limite", "{}" FROM "Clientes" ORDER BY 1'
 
@@ -259,7 +262,16 @@ def test_an_upgrade_makes_the_schema_that_a_new_bank_has(database, upgrade):
 def test_a_first_bank_in_which_nothing_ever_happened_is_upgraded(database, upgrade):
     database.psql(FIRST)
     upgrade(database)
-    assert database.psql(BALANCES.format("Saldo")) == "\n".join(f"{client}|{limit}|0" for client, limit in LIMITS.items())
+    assert database.psql(BALANCES.format("Saldo")) == "\n".join(
+        f"{client}|{limit}|0" for client, limit in LIMITS.items())
+    audit(database)
+
+
+def test_a_first_bank_of_other_clients_keeps_them_and_gets_no_more(database, upgrade):
+    database.psql(FIRST)
+    database.psql('DELETE FROM "Clientes" WHERE "Id" <> 2; INSERT INTO "Clientes" VALUES (70, 30, -20)')
+    upgrade(database)
+    assert database.psql(BALANCES.format("Saldo")) == "2|80000|0\n70|30|-20"
     audit(database)
 
 

@@ -28,8 +28,8 @@ def sections():
 @once
 def bank_with_pgtap():
     cluster = shared_cluster()
-    found = cluster.psql("SELECT count(*) FROM pg_available_extensions WHERE name = 'pgtap'")
-    assert found == "1", "pgTAP is not installed for this PostgreSQL: script/bootstrap test"
+    if cluster.psql("SELECT count(*) FROM pg_available_extensions WHERE name = 'pgtap'") == "0":
+        pytest.skip("pgTAP is not installed for this PostgreSQL: script/bootstrap test, where the system has it")
     database = cluster.create(TEMPLATE)
     database.psql("CREATE EXTENSION pgtap")
     return database
