@@ -36,6 +36,11 @@ DECLARE
     limite_antes bigint;
     j            integer;
 BEGIN
+    IF array_lower(valores, 1) <> 1 OR array_lower(tipos, 1) <> 1 OR array_lower(descricoes, 1) <> 1
+       OR array_lower(chaves, 1) <> 1 OR cardinality(valores) <> cardinality(tipos)
+       OR cardinality(valores) <> cardinality(descricoes) OR cardinality(valores) <> cardinality(chaves) THEN
+        RAISE array_subscript_error USING MESSAGE = 'the arrays must be of one length and begin at 1';
+    END IF;
     SELECT c."Saldo", c."Limite", c."UltimoId", c."AlteradoEm" INTO saldo, limite, ultimo, instante
       FROM "Clientes" c WHERE c."Id" = id FOR UPDATE;
     IF NOT FOUND THEN

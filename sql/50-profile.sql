@@ -26,6 +26,11 @@ BEGIN
         RAISE EXCEPTION 'crebito.profile is durable or contest, not %', perfil;
     END IF;
     IF perfil = 'contest' AND estado <> 'u' THEN
+        -- A bank that has seen durable tables looks again only when it connects again.
+        IF EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+                      AND application_name = 'crebito' AND pid <> pg_backend_pid()) THEN
+            RAISE EXCEPTION 'this bank is being served: stop it first';
+        END IF;
         ALTER TABLE "Clientes" SET UNLOGGED;
         ALTER TABLE "Transacoes" SET UNLOGGED;
         ALTER TABLE "Transacoes" SET (fillfactor = 90);

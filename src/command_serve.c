@@ -99,6 +99,7 @@ int command_serve(const struct options *options)
 
     struct store_options store_options = {
         .durable = options->durable,
+        .serves = true,
         .map_bytes = options->map_bytes,
         .pending_max = options->pending_max,
         .key_retention_us = options->key_retention_us,

@@ -35,6 +35,7 @@ enum store_profile {
 struct store_options {
     bool must_exist;    /* or else a store is created where there is none (LMDB) */
     bool durable;       /* false: benchmarks only; answers do not wait for the disk */
+    bool serves;        /* it is a bank's, which promises its clients what `durable` says */
     uint64_t map_bytes; /* LMDB: the largest the data file may become; 0: as it was */
     /* Ops submitted and not taken back: so many that write, so many that read. Past it OUTCOME_BUSY. */
     uint32_t pending_max;

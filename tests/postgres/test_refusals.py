@@ -145,7 +145,7 @@ def test_an_unknown_role_is_named(database):
 @pytest.mark.parametrize("url, words", [
     ("postgres://postgres:{password}@localhost:{port}x/bank", ["port"]),
     ("postgres://postgres:{password}@127.0.0.1:{port}/bank?sslmode=maybe", ["sslmode", "maybe"]),
-    ("postgres://postgres:{password}@127.0.0.1:{port}/bank?nonsense=1", ["nonsense"]),
+    ("postgres://postgres:{password}@127.0.0.1:{port}/bank?nonsense=1", ["a parameter that it does not know"]),
     ("postgres://postgres:{password}@no-such-host.invalid/bank", ["no-such-host.invalid"])])
 def test_a_url_that_leads_nowhere_is_refused_and_shows_no_password(database, url, words):
     url = url.format(password=PASSWORD, port=database.cluster.port)
@@ -228,8 +228,9 @@ def test_what_is_no_longer_durable_after_a_restart_is_refused_then(own_cluster, 
     for _ in range(3):
         assert is_problem(bank.post(1, 1), 503, "indisponivel")
     assert not healthy(bank)
-    [line] = lines(bank, "cannot be reached")
+    *_, line = lines(bank, "cannot be reached")
     assert "fsync is off" in line, line
+    assert said(bank, "fsync is off") <= 2  # Once for each connection, though it is tried again and again.
     own_cluster.configure(fsync="on").restart()
     wait_for(lambda: bank.post(1, 1).status == 200)
     wait_for(lambda: healthy(bank))

@@ -6,8 +6,10 @@
  */
 #include "unit.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "ops/log.h"
 #include "postgres_result.h"
@@ -30,7 +32,9 @@ struct reply {
 };
 
 static struct {
-    bool no_memory, refused, needs_password, no_pipeline, blocking;
+    bool no_memory, refused, needs_password, no_pipeline, blocking, hangs;
+    int64_t clock_ms;
+    PGresult *coming; /* what PQgetResult() returns next */
     int version;
     const char *encoding, *words;
     struct reply set_up, schema, durability;
@@ -148,10 +152,8 @@ PGContextVisibility __wrap_PQsetErrorContextVisibility(PGconn *conn, PGContextVi
     return visibility;
 }
 
-__typeof__(PQexec) __wrap_PQexec;
-PGresult *__wrap_PQexec(PGconn *conn, const char *sql)
+static PGresult *reply_to(const char *sql)
 {
-    assert_ptr_equal(conn, &server);
     if (strncmp(sql, "SET ", 4) == 0) {
         assert_in_range(strlen(sql), 1, sizeof server.set_up_sql - 1);
         snprintf(server.set_up_sql, sizeof server.set_up_sql, "%s", sql);
@@ -164,9 +166,64 @@ PGresult *__wrap_PQexec(PGconn *conn, const char *sql)
     return reply_with(&server.durability);
 }
 
-__typeof__(PQprepare) __wrap_PQprepare;
-PGresult *__wrap_PQprepare(PGconn *conn, const char *name, const char *sql, int count,
-                           const Oid *types)
+__typeof__(PQsendQuery) __wrap_PQsendQuery;
+int __wrap_PQsendQuery(PGconn *conn, const char *sql)
+{
+    assert_ptr_equal(conn, &server);
+    server.coming = server.hangs ? NULL : reply_to(sql);
+    return 1;
+}
+
+__typeof__(PQisBusy) __wrap_PQisBusy;
+int __wrap_PQisBusy(PGconn *conn)
+{
+    assert_ptr_equal(conn, &server);
+    return server.hangs;
+}
+
+__typeof__(PQflush) __wrap_PQflush;
+int __wrap_PQflush(PGconn *conn)
+{
+    assert_ptr_equal(conn, &server);
+    return 0;
+}
+
+__typeof__(PQsocket) __wrap_PQsocket;
+int __wrap_PQsocket(const PGconn *conn)
+{
+    assert_ptr_equal(conn, &server);
+    return -1;
+}
+
+__typeof__(poll) __wrap_poll;
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+    (void)fds;
+    assert_int_equal(count, 1);
+    server.clock_ms += timeout_ms;
+    return 0;
+}
+
+__typeof__(clock_gettime) __wrap_clock_gettime;
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+    assert_int_equal(clock, CLOCK_MONOTONIC);
+    *now = (struct timespec){server.clock_ms / 1000, server.clock_ms % 1000 * 1000000};
+    return 0;
+}
+
+__typeof__(PQgetResult) __wrap_PQgetResult;
+PGresult *__wrap_PQgetResult(PGconn *conn)
+{
+    PGresult *result = server.coming;
+    assert_ptr_equal(conn, &server);
+    server.coming = NULL;
+    return result;
+}
+
+__typeof__(PQsendPrepare) __wrap_PQsendPrepare;
+int __wrap_PQsendPrepare(PGconn *conn, const char *name, const char *sql, int count,
+                         const Oid *types)
 {
     static const struct reply good = {.status = PGRES_COMMAND_OK};
     assert_ptr_equal(conn, &server);
@@ -175,7 +232,9 @@ PGresult *__wrap_PQprepare(PGconn *conn, const char *name, const char *sql, int 
     assert_null(types);
     assert_in_range(server.prepared_count, 0, PREPARED_MAX - 1);
     snprintf(server.prepared[server.prepared_count], sizeof server.prepared[0], "%s", name);
-    return reply_with(server.prepared_count++ == server.prepare_fails_at ? &server.prepare : &good);
+    bool fails = server.prepared_count++ == server.prepare_fails_at;
+    server.coming = reply_with(fails ? &server.prepare : &good);
+    return 1;
 }
 
 __typeof__(PQresultErrorField) __wrap_PQresultErrorField;
@@ -191,7 +250,7 @@ char *__wrap_PQresultErrorField(const PGresult *result, int field)
 __typeof__(PQclear) __real_PQclear, __wrap_PQclear;
 void __wrap_PQclear(PGresult *result)
 {
-    server.cleared++;
+    server.cleared += result != NULL;
     __real_PQclear(result);
 }
 
@@ -256,6 +315,7 @@ static enum session_end open_with(bool durable)
         .connect_timeout_s = 7,
         .statement_timeout_s = 3,
         .durable = durable,
+        .serves = true,
     };
     enum session_end end = session_open(&conn, &clock_us, &options, error, sizeof error);
     assert_int_equal(server.cleared, server.made);
@@ -402,7 +462,7 @@ static void a_url_whose_password_is_not_plain_is_refused_before_libpq_sees_it(vo
         assert_null(conn);
         assert_null(strpbrk(error, "QXZ"));
         assert_non_null(
-            strstr(error, "@ : / ? and # of a password are written %40 %3A %2F %3F %23"));
+            strstr(error, "a password whose % @ : / ? # are not written %25 %40 %3A %2F %3F %23"));
         assert_string_equal(server.names, "");
     }
 }
@@ -507,6 +567,15 @@ static void without_an_answer_on_durability_nothing_is_believed(void **state)
     expect_end(SESSION_REFUSED, PLACE ": the server does not say whether it is durable");
 }
 
+static void a_server_that_stops_answering_is_not_waited_for_any_longer(void **state)
+{
+    (void)state;
+    server.hangs = true;
+    server.words = "";
+    expect_end(SESSION_ABSENT, PLACE ": no answer in time");
+    assert_int_equal(server.clock_ms, 7000);
+}
+
 static void without_pipelines_there_is_no_session(void **state)
 {
     (void)state;
@@ -588,6 +657,7 @@ int main(void)
         TEST(torn_pages_are_warned_of),
         TEST(a_standby_is_absent_until_it_is_promoted),
         TEST(without_an_answer_on_durability_nothing_is_believed),
+        TEST(a_server_that_stops_answering_is_not_waited_for_any_longer),
         TEST(without_pipelines_there_is_no_session),
         TEST(notices_go_to_the_log_as_one_line),
         TEST(words_become_one_line),

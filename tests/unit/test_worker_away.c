@@ -343,23 +343,23 @@ static void any_thread_may_look_whether_a_worker_is_in_trouble(void **state)
 
 /* --- old keys --------------------------------------------------------------------------------- */
 
-static void old_keys_are_forgotten_as_new_ones_come_and_once_a_second(void **state)
+static void old_keys_are_forgotten_as_new_ones_come_and_ten_times_a_second(void **state)
 {
     (void)state;
     connect_first();
     commit("B1k B2 B1k B2k");
-    fake_exchange_sent("B1x2 B2x2;F35"); /* as many as came, and 32 more */
+    fake_exchange_sent("B1x2 B2x2;! F35"); /* as many as came, and 32 more */
     commit("B1k B2k");
     fake_exchange_sent("B1x1 B2x1");
-    fake_exchange.clock_ms += 999;
+    fake_exchange.clock_ms += 99;
     commit("B1k S1");
     fake_exchange_sent("B1x1;S1");
     fake_exchange.clock_ms += 1;
     commit("B1k S1");
-    fake_exchange_sent("B1x1;F36;S1"); /* for those of the whole second */
-    fake_exchange.clock_ms += 1000;
+    fake_exchange_sent("B1x1;! F36;S1"); /* for those of the whole time */
+    fake_exchange.clock_ms += 100;
     commit("B1k");
-    fake_exchange_sent("B1x1;F33");
+    fake_exchange_sent("B1x1;! F33");
 }
 
 /* By what has passed since the first connection; the server's clock may be set meanwhile. */
@@ -398,7 +398,7 @@ static void keys_are_forgotten_in_a_later_batch_without_any_as_well(void **state
     fake_exchange.clock_ms += 1000;
     fake_exchange.sent[0] = '\0';
     commit("B1");
-    fake_exchange_sent("B1x1;F33");
+    fake_exchange_sent("B1x1;! F33");
 }
 
 static void whatever_becomes_of_forgetting_no_answer_changes(void **state)
@@ -407,9 +407,9 @@ static void whatever_becomes_of_forgetting_no_answer_changes(void **state)
     static const struct fake_end ends[] = {
         {.end = EXCHANGE_LOST},
         {.end = EXCHANGE_UNSENT},
-        {.end = EXCHANGE_REFUSED, .call = 0, .state = "57014"},
-        {.end = EXCHANGE_REFUSED, .call = 1, .state = "53100"},
-        {.end = EXCHANGE_REFUSED, .call = 0, .state = "42883"},
+        {.end = EXCHANGE_REFUSED, .call = 1, .state = "55P03"},
+        {.end = EXCHANGE_REFUSED, .call = 2, .state = "53100"},
+        {.end = EXCHANGE_REFUSED, .call = 1, .state = "42883"},
     };
     connect_first();
     for (size_t i = 0; i < COUNT_OF(ends); i++) {
@@ -419,7 +419,8 @@ static void whatever_becomes_of_forgetting_no_answer_changes(void **state)
         commit("B1k S1");
         expect_outcomes("++");
     }
-    fake_exchange_sent("B1x1;F33;K;F33;S1;B1x1;F33;K;F33;S1;B1x1;F33;S1;B1x1;F33;S1;B1x1;F33;K;S1");
+    fake_exchange_sent(
+        "B1x1;! F33;K;! F33;S1;B1x1;! F33;K;! F33;S1;B1x1;! F33;S1;B1x1;! F33;S1;B1x1;! F33;K;S1");
     fake_exchange.clock_ms += 10000;
     fake_exchange_end(EXCHANGE_LOST);
     fake_exchange_open(SESSION_ABSENT, 1);
@@ -453,7 +454,7 @@ int main(void)
         TEST(a_late_answer_of_its_own_is_an_answer),
         TEST(without_a_server_it_is_not_healthy),
         TEST(any_thread_may_look_whether_a_worker_is_in_trouble),
-        TEST(old_keys_are_forgotten_as_new_ones_come_and_once_a_second),
+        TEST(old_keys_are_forgotten_as_new_ones_come_and_ten_times_a_second),
         TEST(how_old_they_are_goes_by_the_time_that_has_passed),
         TEST(without_new_keys_none_is_looked_for),
         TEST(keys_are_forgotten_in_a_later_batch_without_any_as_well),

@@ -4,22 +4,14 @@
  */
 #include "store/postgres/exchange.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "store/postgres/session.h"
+#include "store/postgres/wait.h"
 
 enum { IDLE_READS_MAX = 10 };
-
-static int64_t clock_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 bool exchange_possible(PGconn *conn)
 {
@@ -35,27 +27,6 @@ bool exchange_possible(PGconn *conn)
             return false;
     }
     return false;
-}
-
-/* Sends what is left to send, until a result can be had without waiting. */
-static bool await_result(PGconn *conn, int64_t deadline_ms)
-{
-    while (PQisBusy(conn)) {
-        int left = PQflush(conn);
-        int64_t wait_ms = deadline_ms - clock_ms();
-        struct pollfd socket = {
-            .fd = PQsocket(conn),
-            .events = (short)(left > 0 ? POLLIN | POLLOUT : POLLIN),
-        };
-        if (left < 0 || wait_ms <= 0)
-            return false;
-        int ready = poll(&socket, 1, (int)wait_ms);
-        if (ready < 0 && errno != EINTR)
-            return false;
-        if (ready > 0 && (socket.revents & ~POLLOUT) && !PQconsumeInput(conn))
-            return false;
-    }
-    return true;
 }
 
 static bool is_fatal(const PGresult *result)
@@ -83,7 +54,7 @@ static bool all_answered(const struct call *calls, uint32_t count)
 enum exchange_end exchange(PGconn *conn, struct call *calls, uint32_t count, int timeout_ms,
                            struct refusal *ret)
 {
-    int64_t deadline_ms = clock_ms() + timeout_ms;
+    int64_t deadline_ms = wait_clock_ms() + timeout_ms;
     enum exchange_end end = EXCHANGE_DONE;
     uint32_t at = 0; /* whose result comes next */
 
@@ -99,7 +70,7 @@ enum exchange_end exchange(PGconn *conn, struct call *calls, uint32_t count, int
     bool going = PQpipelineSync(conn) == 1;
     /* What the calls return is not theirs yet: the commit comes with the synchronization, and it can
      * fail as well. */
-    while (going && await_result(conn, deadline_ms)) {
+    while (going && wait_for_result(conn, deadline_ms)) {
         PGresult *result = PQgetResult(conn);
         if (!result) { /* the end of one call's, or of what the commit was refused with */
             going = at++ < (end == EXCHANGE_REFUSED ? count + 1 : count);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "ops/log.h"
+#include "store/postgres/wait.h"
 #include "store/postgres/worker.h"
 
 enum { /* where the caller of store_open() has no opinion */
@@ -76,25 +77,18 @@ static const struct backend_calls calls = {
     .close = close_store,
 };
 
-static int64_t clock_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* A server that was started together with us is given some time. */
 static bool knock(struct workers *workers, char *error, size_t error_size)
 {
     static const struct timespec pause = {0, KNOCK_PAUSE_MS * 1000000L};
-    int64_t give_up_ms = clock_ms() + 1000 * (int64_t)workers->session.connect_timeout_s;
+    int64_t give_up_ms = wait_clock_ms() + 1000 * (int64_t)workers->session.connect_timeout_s;
     for (;;) {
         switch (worker_connect(&workers->each[READING_LANE], error, error_size)) {
         case SESSION_OPEN: return true;
         case SESSION_REFUSED: return false;
         case SESSION_ABSENT: break;
         }
-        if (clock_ms() >= give_up_ms)
+        if (wait_clock_ms() >= give_up_ms)
             return false;
         nanosleep(&pause, NULL);
     }
@@ -121,6 +115,7 @@ struct backend *postgres_store_open(const char *url, const struct store_options 
         .connect_timeout_s = or_usual(options->connect_timeout_s, CONNECT_TIMEOUT_S),
         .statement_timeout_s = or_usual(options->statement_timeout_s, STATEMENT_TIMEOUT_S),
         .durable = options->durable,
+        .serves = options->serves,
     };
     url_show(store->workers.place, url);
     store->workers.key_retention_us = options->key_retention_us;

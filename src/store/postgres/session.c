@@ -10,6 +10,7 @@
 
 #include "ops/log.h"
 #include "store/postgres/schema.h"
+#include "store/postgres/wait.h"
 #include "store/url.h"
 
 enum {
@@ -80,15 +81,23 @@ static bool time_mends_nothing(const char *words)
     return false;
 }
 
+static bool can_be_read(const char *url)
+{
+    PQconninfoOption *parts = PQconninfoParse(url, NULL);
+    PQconninfoFree(parts);
+    return parts != NULL;
+}
+
 enum session_end session_connect(PGconn **ret, const char *url, uint32_t connect_timeout_s,
                                  char *error, size_t error_size)
 {
     char place[URL_SHOWN_BYTES], timeout[CONNECT_TIMEOUT_TEXT_MAX];
     snprintf(timeout, sizeof timeout, "%u", connect_timeout_s);
     url_show(place, url);
-    if (!url_is_plain(url)) { /* libpq would repeat pieces of it */
+    if (!url_is_plain(url) || !can_be_read(url)) { /* libpq would repeat pieces of it */
         snprintf(error, error_size,
-                 "%s: in a URL, @ : / ? and # of a password are written %%40 %%3A %%2F %%3F %%23",
+                 "%s: libpq cannot read this URL: a parameter that it does not know, or a password "
+                 "whose %% @ : / ? # are not written %%25 %%40 %%3A %%2F %%3F %%23",
                  place);
         return SESSION_REFUSED;
     }
@@ -148,24 +157,44 @@ static const struct {
                        " timestamptz 'epoch' + $3::int8 * interval '1 microsecond')"},
 };
 
-static enum session_end of_result(PGconn *conn, PGresult *result, const char *place, char *error,
-                                  size_t error_size)
+/* A connection that is being made ready, and until when. */
+struct opening {
+    PGconn *conn;
+    const struct session_options *options;
+    int64_t deadline_ms;
+    char place[URL_SHOWN_BYTES];
+    char *error;
+    size_t error_size;
+};
+
+static PGresult *ask(const struct opening *opening, const char *sql)
 {
-    bool worked = PQresultStatus(result) == PGRES_COMMAND_OK ||
-                  PQresultStatus(result) == PGRES_TUPLES_OK;
+    return wait_for_last(opening->conn, PQsendQuery(opening->conn, sql), opening->deadline_ms);
+}
+
+static enum session_end say(const struct opening *opening, enum session_end end, const char *words)
+{
+    session_sentence(opening->error, opening->error_size, opening->place, words);
+    return end;
+}
+
+/* Takes the result, which may be NULL: then there was no answer in time. */
+static enum session_end end_of(const struct opening *opening, PGresult *result)
+{
     enum session_end end = SESSION_OPEN;
-    if (!worked) {
-        session_sentence(error, error_size, place, PQerrorMessage(conn));
-        end = PQstatus(conn) == CONNECTION_OK ? SESSION_REFUSED : SESSION_ABSENT;
+    const char *words = PQerrorMessage(opening->conn);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK) {
+        bool answered = result && PQstatus(opening->conn) == CONNECTION_OK;
+        end = say(opening, answered ? SESSION_REFUSED : SESSION_ABSENT,
+                  *words ? words : "no answer in time");
     }
     PQclear(result);
     return end;
 }
 
-static enum session_end set_up(PGconn *conn, int64_t *ret_clock_us,
-                               const struct session_options *options, const char *place,
-                               char *error, size_t error_size)
+static enum session_end set_up(const struct opening *opening, int64_t *ret_clock_us)
 {
+    const struct session_options *options = opening->options;
     char sql[500];
     snprintf(sql, sizeof sql,
              "SET statement_timeout = '%us'; SET default_transaction_isolation = 'read committed';"
@@ -175,106 +204,109 @@ static enum session_end set_up(PGconn *conn, int64_t *ret_clock_us,
              " SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8",
              options->statement_timeout_s, options->durable ? "on" : "off",
              options->durable ? "false" : "true");
-    PGresult *result = PQexec(conn, sql);
+    PGresult *result = ask(opening, sql);
     if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
         *ret_clock_us = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
-    return of_result(conn, result, place, error, error_size);
+    return end_of(opening, result);
 }
 
-static enum session_end check_schema(PGconn *conn, const char *place, char *error,
-                                     size_t error_size)
+static enum session_end check_schema(const struct opening *opening)
 {
-    PGresult *result = PQexec(conn, "SELECT \"Versao\" FROM \"Esquema\"");
+    PGresult *result = ask(opening, "SELECT \"Versao\" FROM \"Esquema\"");
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     int version = SCHEMA_FIRST;
     if (state && strcmp(state, "42P01") == 0) /* undefined_table */
         version = SCHEMA_NONE;
     else if (PQresultStatus(result) != PGRES_TUPLES_OK)
-        return of_result(conn, result, place, error, error_size);
+        return end_of(opening, result);
     else if (PQntuples(result) == 1)
         version = atoi(PQgetvalue(result, 0, 0));
     PQclear(result);
     if (version == SCHEMA_OURS)
         return SESSION_OPEN;
-    schema_complain(error, error_size, place, version);
+    schema_complain(opening->error, opening->error_size, opening->place, version);
     return SESSION_REFUSED;
 }
 
-/* What would lose an acknowledged transaction is refused, unless it was asked for. */
-static enum session_end check_durability(PGconn *conn, const char *place, char *error,
-                                         size_t error_size)
+/* What would lose an acknowledged transaction is refused. */
+static enum session_end check_durability(const struct opening *opening)
 {
-    PGresult *result = PQexec(
-        conn, "SELECT current_setting('fsync') = 'off',"
-              " EXISTS (SELECT FROM pg_class WHERE relpersistence <> 'p' AND oid IN"
-              " ('\"Clientes\"'::regclass, '\"Transacoes\"'::regclass, '\"Chaves\"'::regclass)),"
-              " current_setting('full_page_writes') = 'off', pg_is_in_recovery()");
+    PGresult *result = ask(
+        opening, "SELECT current_setting('fsync') = 'off',"
+                 " EXISTS (SELECT FROM pg_class WHERE relpersistence <> 'p' AND oid IN"
+                 " ('\"Clientes\"'::regclass, '\"Transacoes\"'::regclass, '\"Chaves\"'::regclass)),"
+                 " current_setting('full_page_writes') = 'off', pg_is_in_recovery()");
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
-        return of_result(conn, result, place, error, error_size);
+        return end_of(opening, result);
     if (PQntuples(result) != 1) {
         PQclear(result);
-        snprintf(error, error_size, "%s: the server does not say whether it is durable", place);
-        return SESSION_REFUSED;
+        return say(opening, SESSION_REFUSED, "the server does not say whether it is durable");
     }
     bool no_fsync = PQgetvalue(result, 0, 0)[0] == 't';
     bool unlogged = PQgetvalue(result, 0, 1)[0] == 't';
     bool torn = PQgetvalue(result, 0, 2)[0] == 't';
     bool standby = PQgetvalue(result, 0, 3)[0] == 't';
     PQclear(result);
-    if (standby) {
-        snprintf(error, error_size, "%s: the server is a standby, which books nothing", place);
-        return SESSION_ABSENT;
-    }
+    if (standby)
+        return say(opening, SESSION_ABSENT, "the server is a standby, which books nothing");
     if (no_fsync || unlogged) {
-        snprintf(error, error_size,
+        snprintf(opening->error, opening->error_size,
                  "%s would lose what it has acknowledged: %s%s%s; make it durable (`crebito init "
                  "--profile durable`, the server's settings) or say --durability none",
-                 place, no_fsync ? "the server's fsync is off" : "",
+                 opening->place, no_fsync ? "the server's fsync is off" : "",
                  no_fsync && unlogged ? ", " : "", unlogged ? "its tables are UNLOGGED" : "");
         return SESSION_REFUSED;
     }
     if (torn)
         log_line(LOG_WARN,
                  "full_page_writes is off: safe only where the file system never tears a page",
-                 "database", place, NULL);
+                 "database", opening->place, NULL);
     return SESSION_OPEN;
 }
 
-static enum session_end prepare_all(PGconn *conn, const char *place, char *error, size_t error_size)
+static enum session_end prepare_all(const struct opening *opening)
 {
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
-        PGresult *result = PQprepare(conn, statements[i].name, statements[i].sql, 0, NULL);
-        enum session_end end = of_result(conn, result, place, error, error_size);
+        int sent = PQsendPrepare(opening->conn, statements[i].name, statements[i].sql, 0, NULL);
+        enum session_end end = end_of(opening,
+                                      wait_for_last(opening->conn, sent, opening->deadline_ms));
         if (end != SESSION_OPEN)
             return end;
     }
     return SESSION_OPEN;
 }
 
+static enum session_end make_ready(const struct opening *opening, int64_t *ret_clock_us)
+{
+    enum session_end end = set_up(opening, ret_clock_us);
+    if (end == SESSION_OPEN)
+        end = check_schema(opening);
+    if (end == SESSION_OPEN && opening->options->durable && opening->options->serves)
+        end = check_durability(opening);
+    if (end == SESSION_OPEN)
+        end = prepare_all(opening);
+    if (end == SESSION_OPEN && !PQenterPipelineMode(opening->conn))
+        end = say(opening, SESSION_ABSENT, PQerrorMessage(opening->conn));
+    return end;
+}
+
 enum session_end session_open(PGconn **ret, int64_t *ret_clock_us,
                               const struct session_options *options, char *error, size_t error_size)
 {
-    char place[URL_SHOWN_BYTES];
-    PGconn *conn;
-    url_show(place, options->url);
-    enum session_end end = session_connect(&conn, options->url, options->connect_timeout_s, error,
-                                           error_size);
+    struct opening opening = {.options = options, .error = error, .error_size = error_size};
+    url_show(opening.place, options->url);
+    enum session_end end = session_connect(&opening.conn, options->url, options->connect_timeout_s,
+                                           error, error_size);
     if (end != SESSION_OPEN)
         return end;
-    end = set_up(conn, ret_clock_us, options, place, error, error_size);
+    /* From here on a server that has stopped holds nobody up for longer. */
+    opening.deadline_ms = wait_clock_ms() + 1000 * (int64_t)options->connect_timeout_s;
+    end = PQsetnonblocking(opening.conn, 1) == 0
+              ? make_ready(&opening, ret_clock_us)
+              : say(&opening, SESSION_ABSENT, PQerrorMessage(opening.conn));
     if (end == SESSION_OPEN)
-        end = check_schema(conn, place, error, error_size);
-    if (end == SESSION_OPEN && options->durable)
-        end = check_durability(conn, place, error, error_size);
-    if (end == SESSION_OPEN)
-        end = prepare_all(conn, place, error, error_size);
-    if (end == SESSION_OPEN && (PQsetnonblocking(conn, 1) != 0 || !PQenterPipelineMode(conn))) {
-        session_sentence(error, error_size, place, PQerrorMessage(conn));
-        end = SESSION_ABSENT;
-    }
-    if (end == SESSION_OPEN)
-        *ret = conn;
+        *ret = opening.conn;
     else
-        PQfinish(conn);
+        PQfinish(opening.conn);
     return end;
 }

@@ -33,6 +33,7 @@ struct session_options {
     uint32_t connect_timeout_s;
     uint32_t statement_timeout_s;
     bool durable;
+    bool serves; /* if it is to be durable, a server that is not is refused */
 };
 
 /* The prepared statements: their names, and what they are (session.c). */

@@ -6,27 +6,21 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "ops/log.h"
 #include "store/postgres/exchange.h"
 #include "store/postgres/sqlstate.h"
+#include "store/postgres/wait.h"
 
 enum {
     PAUSE_FIRST_MS = 100,
     PAUSE_MAX_MS = 2000,
     TROUBLED_MS = 5000, /* how long a failure speaks against a worker that nobody has asked since */
     COMPLAIN_MS = 1000, /* one refusal a second is enough for the log */
-    FORGET_MS = 1000,   /* so often old keys are looked for, while new ones come */
-    FORGET_MORE = 32,   /* each time, besides as many as came: they never pile up */
+    FORGET_MS = 100,    /* so often old keys are looked for, while new ones come */
+    FORGET_MORE = 32,   /* each time, besides as many as came: they never pile up; */
+    FORGET_MAX = 2000,  /* but not so many that anybody waits */
 };
-
-static int64_t clock_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* --- the connection --------------------------------------------------------------------------- */
 
@@ -57,7 +51,7 @@ enum session_end worker_connect(struct worker *worker, char *error, size_t error
     }
     if (all->opened_us == 0) { /* the first connection, before there are others */
         all->opened_us = clock_us;
-        all->opened_ms = clock_ms();
+        all->opened_ms = wait_clock_ms();
     }
     end = learn_clients(worker, error, error_size);
     if (end != SESSION_OPEN) {
@@ -71,7 +65,7 @@ enum session_end worker_connect(struct worker *worker, char *error, size_t error
 
 static bool still_away(struct worker *worker)
 {
-    atomic_store(&worker->troubled_ms, clock_ms());
+    atomic_store(&worker->troubled_ms, wait_clock_ms());
     return false;
 }
 
@@ -83,20 +77,25 @@ static bool connected(struct worker *worker)
         worker_close(worker); /* it went away between two batches: no harm is done yet */
     if (worker->conn)
         return true;
-    if (clock_ms() < worker->retry_at_ms)
+    if (wait_clock_ms() < worker->retry_at_ms)
         return still_away(worker);
-    if (worker_connect(worker, error, sizeof error) == SESSION_OPEN) {
+    enum session_end end = worker_connect(worker, error, sizeof error);
+    if (end == SESSION_OPEN) {
+        worker->told[0] = '\0';
         if (atomic_exchange(&all->away, false))
             log_line(LOG_INFO, "the database is back", "database", all->place, NULL);
         return true;
     }
-    if (!atomic_exchange(&all->away, true))
+    bool news = end == SESSION_REFUSED &&
+                strncmp(worker->told, error, sizeof worker->told - 1) != 0;
+    snprintf(worker->told, sizeof worker->told, "%s", end == SESSION_REFUSED ? error : "");
+    if (!atomic_exchange(&all->away, true) || news)
         log_line(LOG_ERROR, "the database cannot be reached", "database", all->place, "reason",
                  error, NULL);
     worker->pause_ms = worker->pause_ms == 0 ? PAUSE_FIRST_MS : 2 * worker->pause_ms;
     if (worker->pause_ms > PAUSE_MAX_MS)
         worker->pause_ms = PAUSE_MAX_MS;
-    worker->retry_at_ms = clock_ms() + worker->pause_ms;
+    worker->retry_at_ms = wait_clock_ms() + worker->pause_ms;
     return still_away(worker);
 }
 
@@ -122,7 +121,7 @@ static void answer_without_server(struct worker *worker, struct op **ops, uint32
 static void complain(struct worker *worker, const struct call *calls, uint32_t count,
                      const struct refusal *refusal)
 {
-    int64_t now_ms = clock_ms();
+    int64_t now_ms = wait_clock_ms();
     char client[16] = "several";
     if (refusal->call < count && calls[refusal->call].count > 0)
         snprintf(client, sizeof client, "%u", calls[refusal->call].ops[0]->client);
@@ -188,7 +187,7 @@ static uint32_t refuse(struct worker *worker, struct call *calls, uint32_t count
     enum outcome outcome = sqlstate_outcome(refusal->state);
     complain(worker, calls, count, refusal);
     if (outcome == OUTCOME_NO_SPACE)
-        atomic_store(&worker->troubled_ms, clock_ms());
+        atomic_store(&worker->troubled_ms, wait_clock_ms());
     if (sqlstate_is_stale(refusal->state))
         worker_close(worker); /* the next connection looks again, and says what is wrong */
     if (refusal->call >= count) {
@@ -205,7 +204,7 @@ static uint32_t refuse(struct worker *worker, struct call *calls, uint32_t count
 
 static void lose(struct worker *worker, const struct refusal *refusal)
 {
-    atomic_store(&worker->troubled_ms, clock_ms());
+    atomic_store(&worker->troubled_ms, wait_clock_ms());
     worker_close(worker);
     if (!atomic_exchange(&worker->all->away, true))
         log_line(LOG_ERROR, "the connection to the database is lost", "database",
@@ -261,18 +260,22 @@ static void run(struct worker *worker, struct call *calls, uint32_t count, bool 
  * really passed: a server's clock that is set forward forgets none before its time. */
 static void forget_old_keys(struct worker *worker)
 {
-    int64_t now_ms = clock_ms();
+    int64_t now_ms = wait_clock_ms();
     if (worker->keyed == 0 || now_ms - worker->forgot_ms < FORGET_MS)
         return;
-    struct call call = {
-        .kind = CALL_FORGET,
-        .age_us = worker->all->key_retention_us,
-        .now_us = worker->all->opened_us + (now_ms - worker->all->opened_ms) * 1000,
-        .forget_max = (int32_t)(worker->keyed + FORGET_MORE),
+    uint32_t now = worker->keyed < FORGET_MAX ? worker->keyed : FORGET_MAX;
+    struct call calls[] = {
+        {.kind = CALL_HURRY},
+        {
+            .kind = CALL_FORGET,
+            .age_us = worker->all->key_retention_us,
+            .now_us = worker->all->opened_us + (now_ms - worker->all->opened_ms) * 1000,
+            .forget_max = (int32_t)(now + FORGET_MORE),
+        },
     };
     worker->forgot_ms = now_ms;
-    worker->keyed = 0;
-    run(worker, &call, 1, false);
+    worker->keyed -= now;
+    run(worker, calls, 2, false);
 }
 
 /* --- a batch ---------------------------------------------------------------------------------- */
@@ -349,6 +352,12 @@ static bool is_acquainted(struct worker *worker, const struct op *op)
     return op->kind == OP_OPEN || !atomic_load(&known->all) || known_has(known, op->client);
 }
 
+static bool is_found(struct worker *worker, const struct op *op)
+{
+    (void)worker;
+    return op->outcome == OUTCOME_OK;
+}
+
 /* Strangers are asked for before anything is booked: so whoever does not exist is told so also when the
  * connection breaks, and not that nobody knows. Returns how many can be booked, which come first. */
 static uint32_t introduce(struct worker *worker, struct op **ops, uint32_t count)
@@ -362,12 +371,12 @@ static uint32_t introduce(struct worker *worker, struct op **ops, uint32_t count
         .count = count - acquainted,
     };
     run(worker, &call, 1, false);
-    return part(worker, ops, count, is_acquainted); /* who has been found is known now */
+    return acquainted + part(worker, call.ops, call.count, is_found);
 }
 
 void worker_commit(struct worker *worker, struct op **ops, uint32_t count)
 {
-    atomic_store(&worker->since_ms, clock_ms());
+    atomic_store(&worker->since_ms, wait_clock_ms());
     uint32_t writing = part(worker, ops, count, is_writing);
     book(worker, ops, introduce(worker, ops, writing));
     run(worker, worker->calls, call_make(worker->calls, ops + writing, count - writing), false);
@@ -379,7 +388,7 @@ bool worker_troubled(const struct worker *worker)
 {
     int64_t since_ms = atomic_load(&worker->since_ms);
     int64_t troubled_ms = atomic_load(&worker->troubled_ms);
-    int64_t now_ms = clock_ms();
+    int64_t now_ms = wait_clock_ms();
     return (since_ms != 0 && now_ms - since_ms > ANSWER_TIMEOUT_MS) ||
            (troubled_ms != 0 && now_ms - troubled_ms < TROUBLED_MS);
 }

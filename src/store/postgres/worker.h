@@ -34,8 +34,9 @@ struct worker {
     struct workers *all;
     PGconn *conn; /* NULL: none */
     struct call calls[BATCH_OPS_MAX];
-    int64_t retry_at_ms;     /* no connection is tried before */
-    int64_t pause_ms;        /* after the next failure */
+    int64_t retry_at_ms; /* no connection is tried before */
+    int64_t pause_ms;    /* after the next failure */
+    char told[500];      /* why it was refused a connection, as the log says; empty: it was not */
     uint32_t held[HELD_MAX]; /* clients whose last call ran out of time; 0: none */
     uint32_t held_next;      /* the place that is used next */
     uint32_t keyed;          /* entries with a key since old ones were last forgotten */
@@ -49,8 +50,7 @@ struct workers {
     struct session_options session;
     char place[URL_SHOWN_BYTES]; /* for the log */
     int64_t key_retention_us;
-    int64_t opened_us,
-        opened_ms; /* the server's clock when it was first met, and one that is never set */
+    int64_t opened_us, opened_ms; /* when the server was first met: its clock, and a steady one */
     struct known known;
     _Atomic bool away; /* the server, and the log says so */
     struct worker *each;
