@@ -3,8 +3,8 @@
  * archive.h - the whole ledger at once: audited, copied, read out, built anew.
  *
  * Purpose    What an operator does to a ledger that store.h, one op at a time, cannot.
- * Invariant  A source is never written to, and may be served meanwhile: it is read in snapshots so
- *            short that it does not grow for them. A target appears under its name whole, audited
+ * Invariant  A source is never written to, and may be served meanwhile; LMDB's is read in snapshots
+ *            so short that it does not grow for them. A target appears under its name whole, audited
  *            and on stable storage, or not at all; there must be no store under that name yet.
  * Ownership  Borrows everything; struct archive_build is the store's until finished or abandoned.
  * Threads    None of its own. For one thread of a process that serves nothing: a damaged page of
