@@ -320,6 +320,20 @@ static void whoever_may_not_read_who_there_is_has_no_connection(void **state)
     assert_int_equal(fake_exchange.open_now, 0);
 }
 
+/* There may be no room to remember whoever is found: what was found counts. */
+static void a_stranger_is_asked_for_and_booked_once_found(void **state)
+{
+    (void)state;
+    static const uint32_t clients[] = {1, 0};
+    fake_exchange.learned = clients;
+    fake_exchange.learned_all = true;
+    connect_first();
+    commit("B1 B2");
+    fake_exchange_sent("Cx1;B1x1 B2x1");
+    expect_outcomes("++");
+    assert_false(known_has(&workers.known, 2));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, worker_setup, worker_teardown)
@@ -345,6 +359,7 @@ int main(void)
         TEST(a_server_that_went_away_between_two_batches_does_no_harm),
         TEST(a_connection_on_which_learning_was_lost_is_not_used),
         TEST(whoever_may_not_read_who_there_is_has_no_connection),
+        TEST(a_stranger_is_asked_for_and_booked_once_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

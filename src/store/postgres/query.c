@@ -63,7 +63,7 @@ static enum archive_end stop(struct query *query)
 }
 
 /* Until there is a result to be had, or none is to come. */
-static enum archive_end wait_for_result(struct query *query)
+static enum archive_end await_result(struct query *query)
 {
     while (PQisBusy(query->conn)) {
         struct pollfd waited = {.fd = PQsocket(query->conn), .events = POLLIN};
@@ -119,7 +119,7 @@ enum archive_end query_run(struct query *query, const char *sql)
         return failed(query, NULL);
     enum archive_end end = ARCHIVE_DONE;
     for (;;) {
-        enum archive_end waited = wait_for_result(query);
+        enum archive_end waited = await_result(query);
         if (waited != ARCHIVE_DONE)
             return waited;
         PGresult *result = PQgetResult(query->conn);
@@ -154,7 +154,7 @@ enum archive_end query_next(struct query *query, bool *ret_row)
 {
     drop_row(query);
     for (;;) {
-        enum archive_end end = wait_for_result(query);
+        enum archive_end end = await_result(query);
         if (end != ARCHIVE_DONE)
             return end;
         PGresult *result = PQgetResult(query->conn);
