@@ -276,3 +276,16 @@ def test_a_database_that_may_only_be_read_is_not_healthy_and_books_nothing(datab
                   f"ALTER DATABASE {database.name} RESET default_transaction_read_only")
     wait_for(lambda: bank.post(1, 1).status == 200)
     wait_for(lambda: healthy(bank))
+
+
+def test_no_bank_that_is_being_served_becomes_one_that_a_crash_empties(own_cluster, serve):
+    database = own_cluster.create()
+    bank = serve(database)
+    done = crebito("init", "--database", database.url, "--profile", "contest")
+    assert done.returncode == 1 and "is being served: stop it first" in done.stderr, done
+    assert database.psql("SELECT count(*) FROM pg_class WHERE relpersistence = 'u'") == "0"
+    bank.stop()
+    wait_for(lambda: crebito("init", "--database", database.url, "--profile", "contest").returncode == 0)
+    # Who changes an account there promises no more than the bank does.
+    done = crebito("client", "set-limit", 1, "--limit", 7, "--database", database.url)
+    assert done.returncode == 0 and "limit 7" in done.stdout, done
