@@ -253,24 +253,24 @@ static void become_owner(struct lmdb_store *store, struct owner *owner)
 {
     answer_lost(store, owner);
     owner_admit(owner, store->queue);
+    log_role(store, "this process owns the store now");
     atomic_store(&store->owner, owner);
     enter(store, OWNER);
-    log_role(store, "this process owns the store now");
 }
 
 static void become_guest(struct lmdb_store *store, int fd)
 {
     guest_link(&store->guest, fd);
-    enter(store, GUEST);
     log_role(store, "another process owns the store, and serves this one");
+    enter(store, GUEST);
 }
 
 static void become_absent(struct lmdb_store *store, const char *reason)
 {
-    enter(store, ABSENT);
-    refuse_lost(store);
     log_line(LOG_ERROR, "nobody owns the store: everything is refused until somebody does", "store",
              store->path, "reason", reason, NULL);
+    enter(store, ABSENT);
+    refuse_lost(store);
 }
 
 /* The owner has gone. */
