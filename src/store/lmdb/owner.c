@@ -262,7 +262,13 @@ static bool open_ledger(struct owner *owner, const struct store_options *options
                          options->durable ? 0 : MDB_NOSYNC, error, error_size) != ENVIRONMENT_OPEN)
         return false;
     (void)mdb_reader_check(owner->environment.env, &dead); /* slots of a process that was killed */
-    int result = open_views(owner);
+    /* Whoever had it before may have died before its last flush, or never made one. */
+    int result = options->durable ? mdb_env_sync(owner->environment.env, 1) : MDB_SUCCESS;
+    if (result != MDB_SUCCESS) {
+        snprintf(error, error_size, "%s: cannot flush it: %s", path, mdb_strerror(result));
+        goto close_environment;
+    }
+    result = open_views(owner);
     if (result != MDB_SUCCESS) {
         snprintf(error, error_size, "%s: cannot read the accounts: %s", path, mdb_strerror(result));
         goto close_environment;
