@@ -343,7 +343,7 @@ def test_a_folder_moved_away_is_served_no_more(make_fleet):
         assert is_problem(bank.post(1, 1), 503, "indisponivel")
         assert is_problem(bank.get("/clientes/1/extrato"), 503, "indisponivel")
         assert bank.get("/clientes/6/extrato").status == 404
-    assert "its folder has been moved away or removed" in owner.log
+    assert "its folder has been moved away or deleted" in owner.log
     for bank in fleet:
         bank.stop()
     away.rename(fleet.folder)

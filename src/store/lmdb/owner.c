@@ -50,7 +50,7 @@ struct owner {
 static void look_for_folder(struct owner *owner)
 {
     if (folder_was_moved(&owner->folder, owner->path))
-        serving_down(&owner->serving, "its folder has been moved away or removed");
+        serving_down(&owner->serving, "its folder has been moved away or deleted");
 }
 
 static bool answered(struct op *op, enum outcome outcome)
