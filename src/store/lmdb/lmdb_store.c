@@ -152,7 +152,7 @@ static bool commit(struct backend *backend, uint32_t lane, struct op **ops, uint
 enum finding {
     FOUND_NOBODY, /* this process owns the folder now */
     FOUND_OWNER,  /* and is connected to it */
-    FOUND_BUSY,   /* somebody has the folder who does not listen: just coming, or going */
+    FOUND_BUSY,   /* somebody has the folder whom we cannot join: just coming, or going */
     FOUND_WRONG,  /* to try again helps only if something changes */
 };
 
@@ -204,9 +204,13 @@ static enum finding join_owner(const struct lmdb_store *store, const struct fold
     case OWNER_DEAF: return FOUND_BUSY;
     case OWNER_REFUSED: return FOUND_WRONG;
     }
-    if (!in_place(store, place, found) || !may_join(store, call.durable, found)) {
+    if (!in_place(store, place, found)) {
         close(call.fd);
         return FOUND_WRONG;
+    }
+    if (!may_join(store, call.durable, found)) {
+        close(call.fd);
+        return FOUND_BUSY; /* it may be a command, which is always durable, and soon ends */
     }
     found->fd = call.fd;
     return FOUND_OWNER;
