@@ -51,9 +51,10 @@ static void wake(void *context)
     sem_post(&member->wakes);
 }
 
-static bool try_to_join(struct member *member, bool durable)
+static bool open_store(struct member *member, bool durable, bool must_exist)
 {
     const struct store_options options = {
+        .must_exist = must_exist,
         .durable = durable,
         .serves = true,
         .map_bytes = UINT64_C(1) << 26,
@@ -63,6 +64,11 @@ static bool try_to_join(struct member *member, bool durable)
         .wake_context = member,
     };
     return store_open(&member->store, url, &options, member->error, sizeof member->error);
+}
+
+static bool try_to_join(struct member *member, bool durable)
+{
+    return open_store(member, durable, false);
 }
 
 static void join(struct member *member)
@@ -256,7 +262,7 @@ static void a_bank_that_promises_otherwise_is_refused(void **state)
     for (int durable = 0; durable <= 1; durable++) {
         assert_true(try_to_join(first, durable));
         unsigned before = open_files();
-        assert_false(try_to_join(second, !durable));
+        assert_false(open_store(second, !durable, true)); /* at once */
         expect_open_files(before);
         if (!strstr(second->error, durable ? ": it is served with --durability full: "
                                            : ": it is served with --durability none: "))
@@ -265,6 +271,27 @@ static void a_bank_that_promises_otherwise_is_refused(void **state)
         leave(third);
         leave(first);
     }
+}
+
+static void *leave_soon(void *context)
+{
+    a_while(100);
+    leave(context);
+    return NULL;
+}
+
+/* Such as a command, which is durable whatever the bank is that starts just then. */
+static void a_bank_waits_for_one_that_promises_otherwise_to_end(void **state)
+{
+    (void)state;
+    pthread_t leaving;
+    assert_true(try_to_join(first, true));
+    assert_int_equal(pthread_create(&leaving, NULL, leave_soon, first), 0);
+    bool joined = try_to_join(second, false);
+    assert_int_equal(pthread_join(leaving, NULL), 0);
+    if (!joined)
+        FAIL("%s", second->error);
+    assert_int_equal(book(second, 1, C, 1), OUTCOME_OK);
 }
 
 /* --- the owner ends ------------------------------------------------------------------------- */
@@ -382,6 +409,7 @@ static void who_has_made_room_at_the_owner_comes_back(void **state)
     char greeting[100];
     join(first);
     join(second);
+    unsigned before = open_files();
     int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct sockaddr_un address = owner_socket_address(folder);
     for (int round = 0; round < 20; round++) {
@@ -396,6 +424,7 @@ static void who_has_made_room_at_the_owner_comes_back(void **state)
     }
     close(folder);
     assert_int_equal(statement(first, 1).account.balance_cents, 20);
+    expect_open_files(before);
 }
 
 /* --- nobody owns it ------------------------------------------------------------------------- */
@@ -650,6 +679,7 @@ int main(void)
         TEST(a_limit_and_a_key_hold_wherever_they_are_asked),
         TEST(a_batch_larger_than_what_is_carried_at_once_is_answered_whole),
         TEST(a_bank_that_promises_otherwise_is_refused),
+        TEST(a_bank_waits_for_one_that_promises_otherwise_to_end),
         TEST(an_owner_that_ends_in_order_costs_the_others_nothing),
         TEST(who_takes_over_takes_on_who_is_left),
         TEST(a_change_of_owner_is_told),
