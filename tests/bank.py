@@ -222,10 +222,13 @@ def crebito(*arguments, environment=None, prefix=(), **more):
 
 
 class Bank:
-    """A server on a store (see stores.py), or on a folder. It may be started, stopped and killed many times over."""
+    """A server on a store (see stores.py), or on a folder. It may be started, stopped and killed many times over.
+
+    Of several on one store each has a name, for its log.
+    """
 
     def __init__(self, store, *options, listen=("127.0.0.1:0",), faults=False, environment=None,
-                 prefix=()):
+                 prefix=(), name=""):
         self.store = store if hasattr(store, "url") else LmdbStore(store)
         self.folder = self.store.folder
         self.options = [*prefix, *UNDER, BINARY, "serve", "--database", self.store.url]
@@ -234,7 +237,7 @@ class Bank:
         self.options += map(str, options)
         self.listeners = len(listen)
         self.environment = clean_environment(**(environment or {}))
-        self.log_path = Path(f"{self.store.beside}.log")
+        self.log_path = Path(f"{self.store.beside}{name}.log")
         self.faults = self.store.faults
         if faults:
             self.environment.update(self.faults.environment)
