@@ -22,7 +22,7 @@ signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 # Every test that uses a bank runs on each store; `lmdb` or `postgres` comes first in its id. What cannot be
 # on one of them is marked, with the reason: @pytest.mark.only("lmdb", "a folder is deleted").
 # A module may say which stores they are: tests/topology/ has NGINX and two instances on each. What is about one
-# instance is marked too: @pytest.mark.alone("the limit is that of each").
+# instance is marked too: @pytest.mark.alone("the limit is that of each"), or store="postgres" besides.
 
 
 def pytest_generate_tests(metafunc):
@@ -36,7 +36,8 @@ def store_of(item):
 
 def runs_on_its_store(item):
     store = store_of(item)
-    if isinstance(store, Balanced) and item.get_closest_marker("alone"):
+    if isinstance(store, Balanced) and any(
+            mark.kwargs.get("store", store) == store for mark in item.iter_markers("alone")):
         return False
     return store is None or all(store == mark.args[0] for mark in item.iter_markers("only"))
 
@@ -122,7 +123,7 @@ class Background(threading.Thread):
 def pytest_configure(config):
     config.addinivalue_line("markers", "background: waits; runs while the other tests run")
     config.addinivalue_line("markers", "only(store, reason): makes sense on no other store")
-    config.addinivalue_line("markers", "alone(reason): makes no sense on two instances behind NGINX")
+    config.addinivalue_line("markers", "alone(reason, store): makes no sense on two instances behind NGINX")
     config.addinivalue_line("markers", "slow: takes minutes; run only when asked for")
     config.addinivalue_line("markers", "coverage: judges what the others have run; comes last")
 

@@ -33,10 +33,10 @@ BALANCED = [Balanced(kind) for kind in KINDS]
 TROUBLE = ("[emerg]", "[alert]")  # NGINX's words for what it cannot do, and for its own mistakes
 
 
-def tests_of(*suites):
-    """All that is in these modules of tests/contract/, for another module to have as its own."""
-    return {name: thing for suite in suites
-            for name, thing in vars(importlib.import_module(f"test_{suite}")).items() if not name.startswith("__")}
+def suites(*suites):
+    """All that is in these files of tests/contract/, for another to have as its own."""
+    modules = [importlib.import_module(f"test_{suite}") for suite in suites]
+    return {name: thing for module in modules for name, thing in vars(module).items() if not name.startswith("__")}
 
 
 def new_folder():

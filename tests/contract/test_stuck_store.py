@@ -184,7 +184,7 @@ def test_a_bad_request_is_refused_as_such_even_when_the_store_cannot_serve(faile
     assert failed.ask(data).status == status
 
 
-@pytest.mark.alone("a server that fails one instance may serve the other's session for another moment")
+@pytest.mark.alone("a server that fails one instance may serve the other for another moment", store="postgres")
 def test_the_health_check_is_503_when_the_store_cannot_serve(failed):
     answer = failed.get("/healthz")
     assert answer.status == 503 and answer.body != b"Healthy"

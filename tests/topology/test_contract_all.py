@@ -3,8 +3,8 @@
 
 import pytest
 
-from topology import BALANCED, tests_of
+from topology import BALANCED, suites
 
 pytestmark = pytest.mark.slow
-globals().update(tests_of("clock", "fields", "http_noise", "json", "money", "order", "stuck_store", "waiting"),
+globals().update(suites("clock", "fields", "http_noise", "json", "money", "order", "stuck_store", "waiting"),
                  STORES=BALANCED)

@@ -9,8 +9,8 @@ import subprocess
 import pytest
 
 from bank import PATIENCE_S, Connection, is_problem, post, request, transaction
+from clients import Clients
 from load import NO_ANSWER
-from test_kill import Clients
 from topology import BALANCED, TlsConnection, certificate, tls
 
 STORES = BALANCED

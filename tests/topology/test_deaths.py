@@ -1,49 +1,16 @@
 # SPDX-License-Identifier: MIT
 """An instance, NGINX or the server below is killed while the bank is busy, and comes back.
 
-Nothing that was acknowledged is lost, nothing is booked twice or though it was refused: postgres/load.py judges,
-by what `crebito verify` and `crebito export` say of the store.
+Nothing that was acknowledged is lost, nothing is booked twice or though it was refused.
 """
-
-import json
 
 import pytest
 
-from bank import crebito
-from ledger import Row
-from load import NO_ANSWER, Load
+from clients import Clients
+from load import NO_ANSWER
 from topology import BALANCED
 
 STORES = BALANCED
-
-
-class Books:
-    """What is in a store, whichever."""
-
-    @staticmethod
-    def audit(store):
-        done = crebito("verify", "--database", store.url)
-        assert done.returncode == 0, done
-
-    @staticmethod
-    def rows(store):
-        """All credits and debits, in order, for each client."""
-        done = crebito("export", "--database", store.url)
-        assert done.returncode == 0, done
-        records = [json.loads(line) for line in done.stdout.splitlines()]
-        return [Row(record["client"], record["sequence"], record["kind"][0], record["amount_cents"],
-                    record["balance_cents"], record["limit_cents"], record["description"])
-                for record in records if record["kind"] in ("credit", "debit")]
-
-
-class Clients(Load):
-    """They come through NGINX, and come back when they are cut off."""
-
-    books = Books
-
-    def __init__(self, bank, **more):
-        super().__init__(bank, copies=4, may_break=True, **more)
-
 
 # What is killed, and what brings it back; whether somebody goes on serving meanwhile.
 KILLS = {
