@@ -63,6 +63,28 @@ def is_200(answer):
     return answer.startswith(b"HTTP/1.1 200 ")
 
 
+def rss_anon_kib(pid):
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"^RssAnon:\s+(\d+) kB", status, re.M).group(1))
+
+
+def wrk(url, seconds, connections, *scenario):
+    """Load it for some seconds; what the clients saw."""
+    run = subprocess.run(
+        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", ROOT / "bench/api.lua", url, "--",
+         *map(str, scenario)],
+        capture_output=True, text=True,
+    )
+    line = re.search(r"^wrk: (.*)$", run.stdout, re.M)
+    if not line:
+        sys.exit(f"bench: wrk failed:\n{run.stdout}{run.stderr}")
+    seen = {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", line.group(1))}
+    if not seen["answers"]:
+        sys.exit(f"bench: {url} answered nothing")
+    seen["per_second"] = seen["answers"] / (seen["microseconds"] / 1e6)
+    return seen
+
+
 class Server:
     """A running server, pinned to its core unless told otherwise; its log is RUN/NAME.log."""
 
@@ -98,8 +120,7 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
     def rss_anon_kib(self):
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"^RssAnon:\s+(\d+) kB", status, re.M).group(1))
+        return rss_anon_kib(self.process.pid)
 
     @contextlib.contextmanager
     def memory_watched(self):
@@ -121,24 +142,12 @@ class Server:
 
     def load(self, seconds, *scenario, connections=CONNECTIONS):
         """Load it for some seconds; what wrk saw, and what each request cost the server."""
-        script = ROOT / "bench/api.lua"
         with self.memory_watched():
             before = self.cpu_seconds()
-            run = subprocess.run(
-                ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script,
-                 f"http://127.0.0.1:{self.port}", "--", *map(str, scenario)],
-                capture_output=True, text=True,
-            )
+            seen = wrk(f"http://127.0.0.1:{self.port}", seconds, connections, *scenario)
             if self.process.poll() is not None:
                 self.fail("ended under load")
             cpu = self.cpu_seconds() - before
-        line = re.search(r"^wrk: (.*)$", run.stdout, re.M)
-        if not line:
-            sys.exit(f"bench: wrk failed:\n{run.stdout}{run.stderr}")
-        seen = {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", line.group(1))}
-        if not seen["answers"]:
-            self.fail("answered nothing")
-        seen["per_second"] = seen["answers"] / (seen["microseconds"] / 1e6)
         seen["cpu_us"] = cpu * 1e6 / seen["answers"]
         return seen
 

@@ -247,6 +247,19 @@ def test_a_disk_that_fails_at_the_start_leaves_no_half_store(make_bank, tmp_path
     assert bank.start().post(1, 1).json()["saldo"] == 1
 
 
+def test_what_the_last_owner_may_not_have_flushed_is_flushed_before_it_is_seen(make_bank):
+    bank = make_bank("--durability", "none", faults=True)
+    bank.post(1, 5)
+    bank.kill()
+    durable = make_bank(start=False, faults=True)
+    durable.fault("fdatasync error EIO")
+    faults = {name: durable.environment[name] for name in ("LD_PRELOAD", "CREBITO_FAULT")}
+    done = crebito("serve", "--listen", "127.0.0.1:0", "--database", f"lmdb:{bank.folder}", environment=faults)
+    assert done.returncode == 1 and "cannot flush it" in done.stderr, done
+    durable.fault()
+    assert durable.start().balance(1) == 5
+
+
 @pytest.mark.parametrize("delete", [shutil.rmtree, lambda folder: (folder / "data.mdb").unlink()],
                          ids=["folder", "file"])
 def test_a_store_that_is_deleted_while_it_is_served_is_503(new_bank, delete):

@@ -9,6 +9,7 @@ import signal
 import tempfile
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -146,6 +147,14 @@ def test_more_at_once_than_a_guest_may_ask_are_all_answered(fleet):
 
 
 # ---- owners that go
+
+
+def freeze(bank):
+    """Stops it (SIGSTOP), and waits until each of its threads stands still."""
+    os.kill(bank.process.pid, signal.SIGSTOP)
+    for task in Path(f"/proc/{bank.process.pid}/task").iterdir():
+        while (task / "stat").read_text().rpartition(")")[2].split()[0] != "T":
+            time.sleep(0.001)
 
 
 class Work:
@@ -286,7 +295,7 @@ def test_an_extrato_that_a_dead_owner_owed_is_answered_by_the_next(make_fleet):
     owner, guest = fleet
     guest.post(1, 5)
     with guest.connect() as connection:
-        os.kill(owner.process.pid, signal.SIGSTOP)
+        freeze(owner)
         connection.send(request("GET", "/clientes/1/extrato"))
         assert connection.silent(0.2)
         owner.kill()
@@ -298,7 +307,7 @@ def test_what_a_dead_owner_did_not_answer_is_unknown_and_a_retry_settles_it(make
     fleet = make_fleet(2)
     owner, guest = fleet
     with guest.connect() as connection:
-        os.kill(owner.process.pid, signal.SIGSTOP)
+        freeze(owner)
         connection.send(post(1, 5, key="k"))
         assert connection.silent(0.2)
         owner.kill()
@@ -343,7 +352,7 @@ def test_a_folder_moved_away_is_served_no_more(make_fleet):
         assert is_problem(bank.post(1, 1), 503, "indisponivel")
         assert is_problem(bank.get("/clientes/1/extrato"), 503, "indisponivel")
         assert bank.get("/clientes/6/extrato").status == 404
-    assert "its folder has been moved away or removed" in owner.log
+    assert "its folder has been moved away or deleted" in owner.log
     for bank in fleet:
         bank.stop()
     away.rename(fleet.folder)
@@ -420,7 +429,7 @@ def test_an_owner_that_is_stopped_is_unknown_for_its_guests_until_it_goes_on(sto
         shared = LmdbStore(f"{folder}/data")
         with Bank(shared, name="-0") as owner, Bank(shared, name="-1") as guest:
             guest.post(1, 5)
-            os.kill(owner.process.pid, signal.SIGSTOP)
+            freeze(owner)
             answers = together([lambda: guest.post(1, 1, key="k"), lambda: guest.get("/clientes/1/extrato"),
                                 lambda: guest.get("/healthz")])
             assert is_problem(answers[0], 504, "resultado-desconhecido")

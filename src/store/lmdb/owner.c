@@ -50,7 +50,7 @@ struct owner {
 static void look_for_folder(struct owner *owner)
 {
     if (folder_was_moved(&owner->folder, owner->path))
-        serving_down(&owner->serving, "its folder has been moved away or removed");
+        serving_down(&owner->serving, "its folder has been moved away or deleted");
 }
 
 static bool answered(struct op *op, enum outcome outcome)
@@ -262,7 +262,13 @@ static bool open_ledger(struct owner *owner, const struct store_options *options
                          options->durable ? 0 : MDB_NOSYNC, error, error_size) != ENVIRONMENT_OPEN)
         return false;
     (void)mdb_reader_check(owner->environment.env, &dead); /* slots of a process that was killed */
-    int result = open_views(owner);
+    /* Whoever had it before may have died before its last flush, or never made one. */
+    int result = options->durable ? mdb_env_sync(owner->environment.env, 1) : MDB_SUCCESS;
+    if (result != MDB_SUCCESS) {
+        snprintf(error, error_size, "%s: cannot flush it: %s", path, mdb_strerror(result));
+        goto close_environment;
+    }
+    result = open_views(owner);
     if (result != MDB_SUCCESS) {
         snprintf(error, error_size, "%s: cannot read the accounts: %s", path, mdb_strerror(result));
         goto close_environment;

@@ -32,7 +32,7 @@ enum owner_end owner_is_deaf(const struct owner_call *call)
     char owner[128];
     folder_owner(call->path, owner, sizeof owner);
     snprintf(call->error, call->error_size, "%s: in use by %s, which takes no commands", call->path,
-             owner);
+             owner[0] ? owner : "another process");
     return owner[0] ? OWNER_DEAF : OWNER_NONE;
 }
 
