@@ -30,6 +30,7 @@ DEPLOYED = TESTS.parent / "deploy" / "nginx"
 PROGRAM = shutil.which("nginx") or "/usr/sbin/nginx"  # where Debian has it is not in everybody's PATH
 AS_NOBODY = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
 BALANCED = [Balanced(kind) for kind in KINDS]
+PORT_TAKEN = "Address already in use"
 TROUBLE = ("[emerg]", "[alert]")  # NGINX's words for what it cannot do, and for its own mistakes
 
 
@@ -105,13 +106,14 @@ class Nginx:
             running.add(self)
             if self.listens():
                 return self
-            assert "Address already in use" in self.log, self.log
-            self.configure()  # Somebody else was quicker to take the port.
+            self.kill()  # Somebody else was quicker to take the port.
+            self.log_path.unlink()
+            self.configure()
 
     def listens(self):
         give_up = time.monotonic() + PATIENCE_S
-        while self.process.poll() is None:
-            assert time.monotonic() < give_up, f"it does not listen:\n{self.log}"
+        while PORT_TAKEN not in self.log:
+            assert self.alive and time.monotonic() < give_up, f"it does not listen:\n{self.log}"
             try:
                 socket.create_connection(("127.0.0.1", self.port)).close()
                 return True
@@ -150,8 +152,8 @@ class Nginx:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def assert_sane(self):
-        for word in TROUBLE:
-            assert word not in self.log, self.log
+        for line in self.log.splitlines():  # That it may have fewer descriptors is this machine's affair.
+            assert not any(word in line for word in TROUBLE) or "setrlimit(" in line, self.log
 
 
 class BalancedBank(Bank):

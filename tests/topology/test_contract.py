@@ -3,4 +3,4 @@
 
 from topology import BALANCED, suites
 
-globals().update(suites("concurrency", "http", "http_refusals", "idempotency", "routes"), STORES=BALANCED)
+globals().update(suites("concurrency", "http", "http_refusals", "idempotency"), STORES=BALANCED)

@@ -6,5 +6,5 @@ import pytest
 from topology import BALANCED, suites
 
 pytestmark = pytest.mark.slow
-globals().update(suites("clock", "fields", "http_noise", "json", "money", "order", "stuck_store", "waiting"),
+globals().update(suites("clock", "fields", "http_noise", "json", "money", "order", "routes", "stuck_store", "waiting"),
                  STORES=BALANCED)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from bank import Closed, post, request, stuck, temporary_bank
+from bank import Closed, is_problem, post, request, stuck, temporary_bank
 from topology import BALANCED
 
 STORES = BALANCED
@@ -67,6 +67,17 @@ def test_a_connection_goes_to_the_instance_that_has_fewer_and_stays_there(new_ba
     assert all(map(is_open, left + later))
     new_bank.instances[1].kill()
     assert not any(map(is_open, left)) and all(map(is_open, later))
+
+
+def test_clients_that_are_too_many_are_told_so_by_the_bank(make_bank):
+    bank = make_bank("--max-connections", 5)
+    served = [bank.connect() for _ in range(10)]
+    assert all(map(is_open, served))
+    for _ in range(5):
+        with bank.connect() as refused:
+            assert is_problem(refused.ask(HEALTH), 503, "indisponivel", "nothing happened")
+            assert refused.ended()
+    assert all(map(is_open, served))
 
 
 def test_a_stop_lets_the_answers_out_that_are_on_their_way(faulty_bank):
