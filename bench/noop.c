@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * noop.c - the floor that the bank is measured against: `noop PORT`.
+ * noop.c - the floor that the bank is measured against: `noop PORT`, or `noop unix:PATH`.
  *
  * Purpose    What one thread pays for the sockets alone: accept, wait, read, write. It parses
  *            nothing and answers whatever a read brought with one fixed reply, of the same
@@ -9,7 +9,7 @@
  * Ownership  A connection is its descriptor; whoever sees it end closes it.
  * Threads    One.
  * Errors     Of a connection: it is closed. Of the start: perror and exit 1.
- * Not here   Anything a real server needs. For benchmarks, on the loopback only.
+ * Not here   Anything a real server needs, or that removes its socket. For benchmarks, on the loopback only.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,8 +18,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum {
@@ -41,24 +43,40 @@ static void die(const char *what)
     exit(1);
 }
 
-static int listen_on(uint16_t port)
+static int listen_on(const struct sockaddr *address, socklen_t length)
+{
+    const int yes = 1;
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        die("socket");
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0)
+        die("setsockopt");
+    if (bind(fd, address, length) < 0)
+        die("bind");
+    if (listen(fd, BACKLOG) < 0)
+        die("listen");
+    return fd;
+}
+
+static int listen_on_port(uint16_t port)
 {
     const struct sockaddr_in address = {
         .sin_family = AF_INET,
         .sin_port = htons(port),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
     };
-    const int yes = 1;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        die("socket");
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0)
-        die("setsockopt");
-    if (bind(fd, (const struct sockaddr *)&address, sizeof address) < 0)
-        die("bind");
-    if (listen(fd, BACKLOG) < 0)
-        die("listen");
-    return fd;
+    return listen_on((const struct sockaddr *)&address, sizeof address);
+}
+
+static int listen_on_path(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) {
+        fprintf(stderr, "noop: too long a path\n");
+        exit(2);
+    }
+    strcpy(address.sun_path, path);
+    return listen_on((const struct sockaddr *)&address, sizeof address);
 }
 
 static void watch(int epoll, int fd)
@@ -91,13 +109,19 @@ static void answer(int fd)
 
 int main(int argc, char **argv)
 {
+    static const char scheme[] = "unix:";
     char *end = NULL;
-    long port = argc == 2 ? strtol(argv[1], &end, 10) : 0;
-    if (port < 1 || port > UINT16_MAX || *end != '\0') {
-        fprintf(stderr, "usage: noop PORT\n");
-        return 2;
+    int listener;
+    if (argc == 2 && strncmp(argv[1], scheme, sizeof scheme - 1) == 0) {
+        listener = listen_on_path(argv[1] + sizeof scheme - 1);
+    } else {
+        long port = argc == 2 ? strtol(argv[1], &end, 10) : 0;
+        if (port < 1 || port > UINT16_MAX || *end != '\0') {
+            fprintf(stderr, "usage: noop PORT | unix:PATH\n");
+            return 2;
+        }
+        listener = listen_on_port((uint16_t)port);
     }
-    int listener = listen_on((uint16_t)port);
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     if (epoll < 0)
         die("epoll_create1");

@@ -20,7 +20,7 @@ import threading
 import time
 from pathlib import Path
 
-from stores import LmdbStore, new_store
+from stores import Balanced, LmdbStore, new_store
 
 TESTS = Path(__file__).resolve().parent
 BINARY = os.path.abspath(os.environ.get("CREBITO_BINARY", TESTS.parent / "build-asan" / "crebito"))
@@ -399,12 +399,21 @@ class Bank:
         return extratos
 
 
+def new_bank_on(store, *options, **more):
+    """As many instances as the kind of the store says."""
+    if not isinstance(store.kind, Balanced):
+        return Bank(store, *options, **more)
+    from topology import BalancedBank  # which knows this file
+
+    return BalancedBank(store, *options, **more)
+
+
 @contextlib.contextmanager
 def temporary_bank(kind, faults=False):
     """For tests that take no fixtures."""
     with tempfile.TemporaryDirectory() as folder:
         store = new_store(kind, f"{folder}/data", own_server=faults)
-        with contextlib.closing(store), Bank(store, faults=faults) as bank:
+        with contextlib.closing(store), new_bank_on(store, faults=faults) as bank:
             yield bank
 
 

@@ -10,8 +10,8 @@ import threading
 
 import pytest
 
-from bank import Bank
-from stores import KINDS, new_store
+from bank import new_bank_on
+from stores import KINDS, Balanced, new_store
 
 # Ignored signals stay ignored in all that we start, and a shell ignores these in its background jobs.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -21,11 +21,13 @@ signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 #
 # Every test that uses a bank runs on each store; `lmdb` or `postgres` comes first in its id. What cannot be
 # on one of them is marked, with the reason: @pytest.mark.only("lmdb", "a folder is deleted").
+# A module may say which stores they are: tests/topology/ has NGINX and two instances on each. What is about one
+# instance is marked too: @pytest.mark.alone("the limit is that of each"), or store="postgres" besides.
 
 
 def pytest_generate_tests(metafunc):
     if "store" in metafunc.fixturenames:
-        metafunc.parametrize("store", KINDS)
+        metafunc.parametrize("store", getattr(metafunc.module, "STORES", KINDS))
 
 
 def store_of(item):
@@ -33,8 +35,11 @@ def store_of(item):
 
 
 def runs_on_its_store(item):
-    return store_of(item) is None or all(
-        store_of(item) == mark.args[0] for mark in item.iter_markers("only"))
+    store = store_of(item)
+    if isinstance(store, Balanced) and any(
+            mark.kwargs.get("store", store) == store for mark in item.iter_markers("alone")):
+        return False
+    return store is None or all(store == mark.args[0] for mark in item.iter_markers("only"))
 
 
 # ---- banks
@@ -42,7 +47,7 @@ def runs_on_its_store(item):
 
 @pytest.fixture(scope="session")
 def shared_banks(tmp_path_factory):
-    """One for each store, from the first test on that needs it."""
+    """One for each kind of store, from the first test on that needs it."""
     banks = {}
     yield banks
     for bank in banks.values():
@@ -53,9 +58,10 @@ def shared_banks(tmp_path_factory):
 @pytest.fixture
 def bank(store, shared_banks, tmp_path_factory):
     """A bank that other tests use as well: its balances are anything."""
-    if store not in shared_banks:
-        shared_banks[store] = Bank(new_store(store, tmp_path_factory.mktemp("shared") / "data"))
-    shared = shared_banks[store]
+    kind = type(store), store
+    if kind not in shared_banks:
+        shared_banks[kind] = new_bank_on(new_store(store, tmp_path_factory.mktemp("shared") / "data"))
+    shared = shared_banks[kind]
     if not shared.alive:
         shared.start()
     yield shared
@@ -74,7 +80,7 @@ def make_bank(store, tmp_path):
     def make(*options, folder="data", start=True, faults=False, own_server=False, **more):
         if folder not in stores:
             stores[folder] = new_store(store, tmp_path / folder, faults or own_server)
-        made.append(Bank(stores[folder], *options, faults=faults, **more))
+        made.append(new_bank_on(stores[folder], *options, faults=faults, **more))
         return made[-1].start() if start else made[-1]
 
     yield make
@@ -117,6 +123,7 @@ class Background(threading.Thread):
 def pytest_configure(config):
     config.addinivalue_line("markers", "background: waits; runs while the other tests run")
     config.addinivalue_line("markers", "only(store, reason): makes sense on no other store")
+    config.addinivalue_line("markers", "alone(reason, store): makes no sense on two instances behind NGINX")
     config.addinivalue_line("markers", "slow: takes minutes; run only when asked for")
     config.addinivalue_line("markers", "coverage: judges what the others have run; comes last")
 

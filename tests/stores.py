@@ -12,6 +12,11 @@ from postgres import PASSWORD, TEMPLATE, Cluster, shared_cluster, wait_until
 
 KINDS = ("lmdb", "postgres")
 
+
+class Balanced(str):
+    """A kind of store whose banks are two instances behind NGINX: see topology.py."""
+
+
 # Nothing flushes but what a bank asks for, so that it is that which meets a fault. After a failed flush the
 # server stays down until somebody starts it, as the LMDB store does; else it would repair itself at once.
 ONLY_THE_BANK_FLUSHES = {"autovacuum": "off", "checkpoint_timeout": "1d", "wal_level": "minimal",
@@ -19,10 +24,10 @@ ONLY_THE_BANK_FLUSHES = {"autovacuum": "off", "checkpoint_timeout": "1d", "wal_l
 
 
 class LmdbStore:
-    kind = "lmdb"
     secrets = ()
 
-    def __init__(self, folder):
+    def __init__(self, folder, kind="lmdb"):
+        self.kind = kind
         self.folder = self.beside = Path(folder)
         self.faults = Faults(f"{folder}.fault")
         self.url = f"lmdb:{folder}"
@@ -52,11 +57,11 @@ def idle_server():
 class PostgresStore:
     """A database on the server of all, or on one of its own, which may be killed and meets faults."""
 
-    kind = "postgres"
     folder = None
     secrets = (PASSWORD,)
 
-    def __init__(self, beside, own_server=False, empty=False, cluster=None):
+    def __init__(self, beside, own_server=False, empty=False, cluster=None, kind="postgres"):
+        self.kind = kind
         self.beside = Path(beside)
         self.cluster = cluster or (idle_server() if own_server else shared_cluster())
         self.is_lent = own_server
@@ -94,4 +99,6 @@ class PostgresStore:
 
 def new_store(kind, beside, own_server=False, empty=False):
     """own_server: it will have to meet faults, or to be killed. empty: it has no accounts yet."""
-    return LmdbStore(beside) if kind == "lmdb" else PostgresStore(beside, own_server, empty)
+    if kind == "lmdb":
+        return LmdbStore(beside, kind)
+    return PostgresStore(beside, own_server, empty, kind=kind)

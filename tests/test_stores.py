@@ -25,6 +25,7 @@ class Teller:
         for item in session.items:
             store = item.callspec.params.get("store") if hasattr(item, "callspec") else None
             reasons = [mark.args[1:] for mark in item.iter_markers("only")]
+            reasons += [mark.args for mark in item.iter_markers("alone") if "store" in mark.kwargs]
             self.told.append((item.nodeid, store, [reason for words in reasons for reason in words]))
 
 teller = Teller()

@@ -248,6 +248,7 @@ def test_half_a_request_and_a_close_are_no_request(bank):
     assert bank.balance(1) == before
 
 
+@pytest.mark.alone("the limit is that of each instance")
 def test_at_the_connection_limit_a_new_one_is_answered_503_and_closed(make_bank):
     bank = make_bank("--max-connections", 4)
     connections = [bank.connect() for _ in range(4)]
@@ -267,6 +268,7 @@ def test_at_the_connection_limit_a_new_one_is_answered_503_and_closed(make_bank)
         assert time.monotonic() < give_up, "a closed connection still counts"
 
 
+@pytest.mark.alone("the limit is that of each instance")
 def test_a_connection_that_was_refused_takes_no_place(make_bank):
     """Though it is open still: the refused client has not closed its side yet."""
     bank = make_bank("--max-connections", 1)

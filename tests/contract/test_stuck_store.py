@@ -110,6 +110,7 @@ def test_answers_on_one_connection_keep_their_order_while_one_waits(faulty_bank)
     assert answers[3].json()["saldo"] == 15
 
 
+@pytest.mark.alone("the limit is that of each instance")
 def test_past_the_pending_limit_a_transaction_is_503_and_not_booked(make_bank):
     bank = make_bank("--max-pending", 2, faults=True)
     with stuck(bank, post(1, 1), post(1, 10)) as pending:
@@ -183,6 +184,7 @@ def test_a_bad_request_is_refused_as_such_even_when_the_store_cannot_serve(faile
     assert failed.ask(data).status == status
 
 
+@pytest.mark.alone("a server that fails one instance may serve the other for another moment", store="postgres")
 def test_the_health_check_is_503_when_the_store_cannot_serve(failed):
     answer = failed.get("/healthz")
     assert answer.status == 503 and answer.body != b"Healthy"

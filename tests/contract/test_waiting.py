@@ -85,6 +85,7 @@ def test_a_connection_that_idles_is_closed_after_75_s(store):
             assert not unused.more(), "a connection that was never used stays open for ever"
 
 
+@pytest.mark.alone("the other knows after 4 s that it got no lock: nothing happened", store="postgres")
 @pytest.mark.background
 def test_an_answer_that_takes_over_10_s_is_504_and_resultado_desconhecido_without_retry_after(store):
     with temporary_bank(store, faults=True) as bank:
@@ -110,6 +111,7 @@ def test_an_answer_that_takes_over_10_s_is_504_and_resultado_desconhecido_withou
         assert bank.balance(1) == 111
 
 
+@pytest.mark.alone("the other has no flush that hangs, and serves", store="postgres")
 @pytest.mark.background
 def test_the_health_check_is_503_while_a_flush_hangs_for_over_10_s(store):
     def await_health(bank, status):

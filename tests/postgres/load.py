@@ -18,19 +18,50 @@ import threading
 import time
 
 import ledger
-from bank import LIMITS, Closed, Connection, is_problem, post, request
+from bank import LIMITS, Closed, Response, is_problem, post, request
 from places import wait_for
 
 PAUSE_S = 0.01  # of a client that was refused
+NO_ANSWER = 0  # the status of what was sent on a connection that broke
 
 Sent = collections.namedtuple("Sent", "client amount kind description key began ended answer")
 
 
-class Load:
-    """So many copies of each client, which ask one of the banks in turn."""
+class Line:
+    """A connection to a bank, which may break where the bank may be cut off; the next request makes another."""
 
-    def __init__(self, *banks, clients=tuple(LIMITS), copies=2, keys=True):
-        self.banks, self.keys = banks, keys
+    def __init__(self, bank, may_break):
+        self.bank, self.may_break, self.connection = bank, may_break, None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.connection is not None:
+            self.connection.socket.close()
+            self.connection = None
+
+    def ask(self, data):
+        try:
+            if self.connection is None:
+                self.connection = self.bank.connect()
+            return self.connection.ask(data)
+        except (Closed, OSError) as error:
+            assert self.may_break, f"the bank gave no answer at all: {error!r}\n{self.bank.log}"
+            self.__exit__()
+            return Response(NO_ANSWER, [], b"")
+
+
+class Load:
+    """So many copies of each client, which ask one of the banks in turn.
+
+    may_break: what is between them and the bank may be killed, and then nobody knows what became of a request.
+    """
+
+    books = ledger  # where the judge looks: audit() and rows()
+
+    def __init__(self, *banks, clients=tuple(LIMITS), copies=2, keys=True, may_break=False):
+        self.banks, self.keys, self.may_break = banks, keys, may_break
         self.sent, self.health, self.errors = [], [], []
         self.stopping = threading.Event()
         jobs = [(self.post_all, client, f"{client}.{copy}", banks[copy % len(banks)])
@@ -58,7 +89,7 @@ class Load:
 
     def post_all(self, client, name, bank):
         dice = random.Random(name)
-        with Connection(bank.address) as connection:
+        with Line(bank, self.may_break) as line:
             for count in itertools.count():
                 if self.stopping.is_set():
                     return
@@ -66,20 +97,17 @@ class Load:
                 description = f"{name}.{count}"
                 key = f"k{description}" if self.keys else None
                 began = time.monotonic()
-                try:
-                    answer = connection.ask(post(client, amount, kind, description, key))
-                except (Closed, OSError) as error:
-                    raise AssertionError(f"the bank gave no answer at all: {error!r}\n{bank.log}") from None
+                answer = line.ask(post(client, amount, kind, description, key))
                 self.sent.append(Sent(client, amount, kind, description, key, began, time.monotonic(), answer))
-                if answer.status >= 500:
+                if answer.status >= 500 or answer.status == NO_ANSWER:
                     time.sleep(PAUSE_S)
 
     def watch(self, bank):
         """Its health."""
-        with Connection(bank.address) as connection:
+        with Line(bank, self.may_break) as line:
             while not self.stopping.is_set():
-                answer = connection.ask(request("GET", "/healthz"))
-                assert answer.status in (200, 503), answer
+                answer = line.ask(request("GET", "/healthz"))
+                assert answer.status in (200, 503, NO_ANSWER), answer
                 self.health.append(answer.status)
                 time.sleep(PAUSE_S)
 
@@ -112,19 +140,19 @@ class Load:
 
     def judge(self, database):
         """Against the tables; and then the retries of what is unknown, against them again."""
-        ledger.audit(database)
+        self.books.audit(database)
         found = self.found_in(database)
         for sent in self.sent:
             self.judge_answer(sent, found.pop((sent.client, sent.description), []))
         assert not found, f"booked, and nobody sent it: {found}"
         self.judge_order(database)
         self.settle(database)
-        ledger.audit(database)
+        self.books.audit(database)
         return self.statuses()
 
     def found_in(self, database):
         found = collections.defaultdict(list)
-        for row in ledger.rows(database):
+        for row in self.books.rows(database):
             if row.description != "teste":  # else it is the test's own: bank.py
                 found[row.client, row.description].append(row)
         return found
@@ -143,7 +171,7 @@ class Load:
             assert is_problem(answer, 503, "indisponivel")
             assert int(answer.header("Retry-After")) >= 0
             assert not rows, f"refused, and there all the same: {sent}"
-        else:
+        elif answer.status != NO_ANSWER:
             assert is_problem(answer, 504, "resultado-desconhecido")
             assert answer.header("Retry-After") is None, f"unknown, and invited to try again: {sent}"
 
@@ -151,7 +179,7 @@ class Load:
         """What was answered before something else was sent stands before it in its client's history."""
         sent = {(sent.client, sent.description): sent for sent in self.sent}
         latest = collections.defaultdict(float)  # when the latest of those so far was sent
-        for row in ledger.rows(database):
+        for row in self.books.rows(database):
             one = sent.get((row.client, row.description))
             if one is None:
                 continue
@@ -162,7 +190,7 @@ class Load:
     def settle(self, database):
         """A retry with its key books what was not booked, and nothing else."""
         found = self.found_in(database)
-        unknown = [sent for sent in self.sent if sent.answer.status == 504 and sent.key]
+        unknown = [sent for sent in self.sent if sent.answer.status in (504, NO_ANSWER) and sent.key]
         for sent in unknown:
             data = post(sent.client, sent.amount, sent.kind, sent.description, sent.key)
             answer = self.banks[0].ask(data)
@@ -176,5 +204,5 @@ class Load:
             else:
                 assert answer.status == 200 and answer.header("Idempotency-Replayed") is None, answer
         if unknown:
-            count = collections.Counter((row.client, row.description) for row in ledger.rows(database))
+            count = collections.Counter((row.client, row.description) for row in self.books.rows(database))
             assert max(count[sent.client, sent.description] for sent in unknown) <= 1
