@@ -3,8 +3,7 @@
  * backend.h - what a kind of store provides; store.c does the rest.
  *
  * Purpose    The inside of the seam: a table of calls, one table for each kind of store.
- * Invariant  commit() answers every op of its batch, and answers OUTCOME_OK only for what is
- *            durable when it returns.
+ * Invariant  Every op of a commit() gets its outcome, and OUTCOME_OK only for what is durable by then.
  * Ownership  A backend is made by its own open function and freed by close().
  * Threads    lane_of() and answer_now() run on the submitter's thread, commit() on the committer's of
  *            that lane, all at the same time; what admit() starts is the backend's own. close() runs
@@ -34,11 +33,14 @@ struct backend_calls {
      * one lane. */
     uint32_t (*lane_of)(const struct backend *backend, const struct op *op);
 
-    /* Apply the ops in order, make them durable, set every outcome. */
-    void (*commit)(struct backend *backend, uint32_t lane, struct op **batch, uint32_t count);
+    /* Apply the ops in order and make them durable. True: every op has its outcome. False: they are on
+     * their way, and the backend itself answers them, through queue_answer() on the queue of
+     * admit(). */
+    bool (*commit)(struct backend *backend, uint32_t lane, struct op **batch, uint32_t count);
 
-    /* Take ops of other processes too, through a port of the backend's own. Where that cannot be,
-     * it is logged, and the store serves without. NULL, both: other processes need nobody. */
+    /* The queue is there. Take ops of other processes too, through a port of the backend's own. Where
+     * that cannot be, it is logged, and the store serves without. NULL, both: other processes need
+     * nobody. */
     void (*admit)(struct backend *backend, struct queue *queue);
 
     /* No more of them, and those that were asked are answered. */

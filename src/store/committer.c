@@ -14,9 +14,9 @@ static void *committer_main(void *argument)
 
     while ((count = queue_take_batch(committer->queue, committer->lane, batch, BATCH_OPS_MAX)) >
            0) {
-        committer->backend->calls->commit(committer->backend, committer->lane, batch, count);
         /* Commit, then wake: a 200 must never outlive a crash that undoes it. */
-        queue_answer(committer->queue, batch, count);
+        if (committer->backend->calls->commit(committer->backend, committer->lane, batch, count))
+            queue_answer(committer->queue, batch, count);
     }
     return NULL;
 }

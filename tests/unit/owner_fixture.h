@@ -12,7 +12,7 @@
 
 /* The limit on every statement; the first statement of client HOLD waits for the gate too, and
  * the owner's thread with it. */
-enum { CENTS = 7, HOLD = 999, ASKED_MAX = 64 };
+enum { CENTS = 7, HOLD = 999, ASKED_MAX = 512 };
 
 struct owner_fixture {
     char path[FOLDER_BYTES_MAX];

@@ -21,7 +21,7 @@ static atomic_int committing, woken_too_early;
 static uint32_t batches, largest, smallest, committed;
 static bool in_order, signals_blocked;
 
-static void commit(struct backend *backend, uint32_t lane, struct op **batch, uint32_t count)
+static bool commit(struct backend *backend, uint32_t lane, struct op **batch, uint32_t count)
 {
     sigset_t blocked;
     (void)backend;
@@ -39,6 +39,7 @@ static void commit(struct backend *backend, uint32_t lane, struct op **batch, ui
     smallest = count < smallest ? count : smallest;
     batches++;
     atomic_store(&committing, 0);
+    return true;
 }
 
 static void wake(void *context)
@@ -165,7 +166,7 @@ static void signals_are_left_to_the_main_thread(void **state)
 static atomic_int of_lane[2], wrong_lane;
 static sem_t lane_go_on[2];
 
-static void commit_in_lane(struct backend *of, uint32_t lane, struct op **batch, uint32_t count)
+static bool commit_in_lane(struct backend *of, uint32_t lane, struct op **batch, uint32_t count)
 {
     (void)of;
     sem_post(&began);
@@ -176,6 +177,7 @@ static void commit_in_lane(struct backend *of, uint32_t lane, struct op **batch,
         batch[i]->outcome = OUTCOME_OK;
     }
     atomic_fetch_add(&of_lane[lane], (int)count);
+    return true;
 }
 
 static void a_commit_of_one_lane_does_not_wait_for_that_of_another(void **state)

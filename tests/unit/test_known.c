@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "bank/bounds.h"
-#include "store/postgres/known.h"
+#include "store/known.h"
 
 static struct known known;
 

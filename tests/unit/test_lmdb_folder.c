@@ -137,21 +137,7 @@ static void a_store_with_a_foreign_file_in_it_is_refused_until_that_is_gone(void
     assert_int_equal(store_client_statement(1).account.balance_cents, 7);
 }
 
-static void a_store_in_use_says_who_has_it(void **state)
-{
-    (void)state;
-    char process[40];
-    store_client_open();
-    struct store *first = client.store;
-    snprintf(process, sizeof process, "in use by process %ld on ", (long)getpid());
-    expect_refused(process);
-    client.store = first;
-    assert_int_equal(store_client_book(1, ENTRY_CREDIT, 1, NULL), OUTCOME_OK);
-    store_client_close();
-    store_client_open(); /* free again */
-}
-
-static void a_store_in_use_by_another_process_is_refused_until_that_ends(void **state)
+static void a_folder_that_is_held_by_one_who_takes_no_ops_is_refused_until_that_ends(void **state)
 {
     (void)state;
     int ready[2];
@@ -325,8 +311,7 @@ int main(void)
         TEST(a_file_is_no_folder),
         TEST(a_folder_of_somebody_elses_is_left_as_it_was),
         TEST(a_store_with_a_foreign_file_in_it_is_refused_until_that_is_gone),
-        TEST(a_store_in_use_says_who_has_it),
-        TEST(a_store_in_use_by_another_process_is_refused_until_that_ends),
+        TEST(a_folder_that_is_held_by_one_who_takes_no_ops_is_refused_until_that_ends),
         TEST(another_layout_is_refused_by_its_number),
         TEST(a_damaged_meta_record_is_refused),
         TEST(a_foreign_lmdb_file_is_refused),

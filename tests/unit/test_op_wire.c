@@ -411,17 +411,34 @@ static void an_answer_that_breaks_a_rule_is_not_taken(void **state)
 static void a_greeting_is_known_by_its_version(void **state)
 {
     (void)state;
-    uint8_t greeting[OP_GREETING_BYTES];
-    op_greeting_encode(greeting);
-    assert_true(op_greeting_known(greeting, sizeof greeting));
-    assert_false(op_greeting_known(greeting, sizeof greeting - 1));
-    for (size_t i = 0; i < sizeof greeting; i++) {
-        greeting[i]++;
-        assert_false(op_greeting_known(greeting, sizeof greeting));
-        greeting[i]--;
+    static const uint8_t durable_one[] = "crebito\x02\x01"; /* its first eight are so for ever */
+    uint8_t greeting[OP_GREETING_BYTES + 1] = {0};
+    for (int durable = 0; durable <= 1; durable++) {
+        bool said = !durable;
+        op_greeting_encode(greeting, durable);
+        assert_true(op_greeting_decode(&said, greeting, OP_GREETING_BYTES));
+        assert_int_equal(said, durable);
+        said = !durable;
+        assert_false(op_greeting_decode(&said, greeting, OP_GREETING_BYTES - 1));
+        assert_false(op_greeting_decode(&said, greeting, OP_GREETING_BYTES + 1));
+        for (size_t i = 0; i < OP_GREETING_BYTES; i++) {
+            greeting[i] += 2;
+            assert_false(op_greeting_decode(&said, greeting, OP_GREETING_BYTES));
+            greeting[i] -= 2;
+        }
+        assert_int_equal(said, !durable); /* untouched */
     }
-    static const uint8_t version_1[] = "crebito\x01"; /* and so for ever */
-    assert_memory_equal(greeting, version_1, sizeof greeting);
+    assert_memory_equal(greeting, durable_one, OP_GREETING_BYTES);
+}
+
+static void an_answer_tells_its_number_before_it_is_read(void **state)
+{
+    (void)state;
+    struct op op = {.kind = OP_HEALTH};
+    size_t size = op_answer_encode(frame, &op, 0x01020304);
+    assert_int_equal(op_answer_number(frame, size), 0x01020304);
+    assert_int_equal(op_answer_number(frame, 7), 0); /* and a piece of one has none */
+    assert_int_equal(op_answer_number(frame, 0), 0);
 }
 
 static void a_question_is_sane_or_not(void **state)
@@ -467,6 +484,7 @@ int main(void)
         cmocka_unit_test(a_question_that_breaks_a_rule_is_not_taken),
         cmocka_unit_test(an_answer_that_breaks_a_rule_is_not_taken),
         cmocka_unit_test(a_greeting_is_known_by_its_version),
+        cmocka_unit_test(an_answer_tells_its_number_before_it_is_read),
         cmocka_unit_test(a_question_is_sane_or_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

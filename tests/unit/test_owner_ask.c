@@ -137,9 +137,9 @@ static struct {
 static void greet(int fd)
 {
     uint8_t greeting[OP_GREETING_BYTES + 1] = {0};
-    op_greeting_encode(greeting);
+    op_greeting_encode(greeting, true);
     if (fake.behaviour == IS_OF_ANOTHER_VERSION)
-        greeting[OP_GREETING_BYTES - 1]++;
+        greeting[OP_GREETING_BYTES - 2]++; /* and whether it is durable comes last */
     (void)!send(fd, greeting, OP_GREETING_BYTES + (fake.behaviour == GREETS_AT_LENGTH),
                 MSG_NOSIGNAL);
 }

@@ -46,7 +46,7 @@ static void an_answer_that_is_known_does_not_wait_for_one_that_is_not(void **sta
 static void what_a_peer_asks_past_its_share_waits(void **state)
 {
     (void)state;
-    enum { MANY = 3 * OWNER_PEER_OPS_MAX + 1 };
+    enum { MANY = 2 * OWNER_PEER_OPS_MAX + 1 };
     int fd = peer_greeted();
     gate_move(true);
     for (uint32_t i = 1; i <= MANY; i++)
@@ -66,7 +66,7 @@ static void what_a_peer_asks_past_its_share_waits(void **state)
 static void a_peer_with_many_questions_gets_only_its_share_of_a_turn(void **state)
 {
     (void)state;
-    enum { MANY = 5 * OWNER_PEER_OPS_MAX };
+    enum { MANY = 2 * OWNER_PEER_OPS_MAX };
     struct op hold = {.kind = OP_STATEMENT, .client = HOLD},
               one = {.kind = OP_STATEMENT, .client = 1};
     int many = peer_greeted(), few = peer_greeted(), holder = peer_greeted();

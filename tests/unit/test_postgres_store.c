@@ -235,7 +235,7 @@ static void a_batch_of_a_lane_is_its_workers(void **state)
     struct op op = {.kind = OP_ENTRY}, *batch[] = {&op, &op, &op};
     open_lanes(4);
     for (uint32_t lane = 0; lane < 4; lane++) {
-        backend->calls->commit(backend, lane, batch, lane % 3 + 1);
+        assert_true(backend->calls->commit(backend, lane, batch, lane % 3 + 1));
         assert_ptr_equal(fake.committed, &fake.connected->all->each[lane]);
         assert_int_equal(fake.committed_count, lane % 3 + 1);
     }

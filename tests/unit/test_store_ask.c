@@ -223,7 +223,7 @@ static void without_a_socket_the_store_serves_and_says_so(void **state)
     bool opened = store_client_try_open(UINT64_C(1) << 26, false);
     const char *said = capture_end();
     assert_true(opened);
-    assert_non_null(strstr(said, "level=warn msg=\"commands on this store will not work"));
+    assert_non_null(strstr(said, "level=warn msg=\"no other process can use this store"));
     assert_int_equal(store_client_book(1, ENTRY_CREDIT, 1, NULL), OUTCOME_OK);
     store_client_close();
     assert_int_equal(rmdir(name), 0);

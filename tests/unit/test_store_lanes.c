@@ -43,7 +43,7 @@ static uint32_t lane_of(const struct backend *backend, const struct op *op)
     return op->client % backend->lanes;
 }
 
-static void commit(struct backend *backend, uint32_t lane, struct op **batch, uint32_t count)
+static bool commit(struct backend *backend, uint32_t lane, struct op **batch, uint32_t count)
 {
     if (!inside.has_thread[lane]) {
         inside.has_thread[lane] = true;
@@ -58,6 +58,7 @@ static void commit(struct backend *backend, uint32_t lane, struct op **batch, ui
         batch[i]->outcome = OUTCOME_LIMIT_EXCEEDED;
     }
     atomic_fetch_add(&inside.committed[lane], count);
+    return true;
 }
 
 static void admit(struct backend *backend, struct queue *queue)

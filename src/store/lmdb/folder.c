@@ -79,12 +79,14 @@ static struct flock whole_file(void)
     return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
 }
 
-static bool take_lock(struct folder *folder, const char *path, char *error, size_t error_size)
+static enum folder_end take_lock(struct folder *folder, const char *path, char *error,
+                                 size_t error_size)
 {
+    enum folder_end end = FOLDER_REFUSED;
     folder->lock_fd = openat(folder->fd, FOLDER_OWNER, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (folder->lock_fd < 0) {
         snprintf(error, error_size, "%s: cannot write to it: %s", path, strerror(errno));
-        return false;
+        return end;
     }
     struct flock lock = whole_file();
     if (fcntl(folder->lock_fd, F_OFD_SETLK, &lock) != 0) {
@@ -92,14 +94,15 @@ static bool take_lock(struct folder *folder, const char *path, char *error, size
             char owner[OWNER_BYTES_MAX];
             read_owner(folder->lock_fd, owner, sizeof owner);
             snprintf(error, error_size, "%s: in use by %s", path, owner);
+            end = FOLDER_HELD;
         } else {
             snprintf(error, error_size, "%s: cannot lock it: %s", path, strerror(errno));
         }
         close(folder->lock_fd);
-        return false;
+        return end;
     }
     write_owner(folder->lock_fd);
-    return true;
+    return FOLDER_TAKEN;
 }
 
 /* The names of the folder and of what is in it must survive a power cut, or all that is committed
@@ -114,37 +117,73 @@ static bool sync_names(int fd)
     return synced;
 }
 
-bool folder_take(struct folder *ret, const char *path, char *error, size_t error_size)
+enum folder_end folder_try(struct folder *ret, const char *path, char *error, size_t error_size)
 {
     struct folder folder;
     if (mkdir(path, 0700) != 0 && errno != EEXIST) {
         snprintf(error, error_size, "%s: cannot create it: %s", path, strerror(errno));
-        return false;
+        return FOLDER_REFUSED;
     }
     folder.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder.fd < 0) {
         snprintf(error, error_size, "%s: cannot open it: %s", path, strerror(errno));
-        return false;
+        return FOLDER_REFUSED;
     }
     /* Look before the lock file is made: a folder of somebody else's stays as it is. */
-    if (!only_ours(folder.fd, path, error, error_size) ||
-        !take_lock(&folder, path, error, error_size)) {
+    enum folder_end end = FOLDER_REFUSED;
+    if (only_ours(folder.fd, path, error, error_size))
+        end = take_lock(&folder, path, error, error_size);
+    if (end != FOLDER_TAKEN) {
         close(folder.fd);
-        return false;
+        return end;
     }
     if (!sync_names(folder.fd)) {
         snprintf(error, error_size, "%s: cannot flush its name: %s", path, strerror(errno));
         folder_release(&folder);
-        return false;
+        return FOLDER_REFUSED;
     }
     *ret = folder;
-    return true;
+    return FOLDER_TAKEN;
+}
+
+bool folder_take(struct folder *ret, const char *path, char *error, size_t error_size)
+{
+    return folder_try(ret, path, error, error_size) == FOLDER_TAKEN;
 }
 
 void folder_release(struct folder *folder)
 {
     close(folder->lock_fd); /* and with it the lock; what it says of us no longer counts */
     close(folder->fd);
+}
+
+static struct folder_place place_of(const struct stat *status)
+{
+    return (struct folder_place){status->st_dev, status->st_ino};
+}
+
+bool folder_find(struct folder_place *ret, const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return false;
+    *ret = place_of(&status);
+    return true;
+}
+
+bool folder_is(const struct folder *folder, const struct folder_place *place)
+{
+    struct stat status;
+    return fstat(folder->fd, &status) == 0 && status.st_dev == place->device &&
+           status.st_ino == place->number;
+}
+
+bool folder_was_moved(const struct folder *folder, const char *path)
+{
+    struct folder_place there;
+    if (folder_find(&there, path))
+        return !folder_is(folder, &there);
+    return errno == ENOENT || errno == ENOTDIR;
 }
 
 bool folder_has_store(const struct folder *folder)

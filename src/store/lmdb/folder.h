@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "must_check.h"
 
@@ -33,9 +34,29 @@ struct folder {
     int lock_fd; /* FOLDER_OWNER, locked */
 };
 
+/* Which folder it is, whatever it is called. */
+struct folder_place {
+    dev_t device;
+    ino_t number;
+};
+
+enum folder_end {
+    FOLDER_TAKEN,
+    FOLDER_HELD,    /* somebody else has it */
+    FOLDER_REFUSED, /* it cannot be used, or is not a store's */
+};
+
 /* Creates the folder (not its parents) if it is missing. */
+MUST_CHECK enum folder_end folder_try(struct folder *ret, const char *path, char *error,
+                                      size_t error_size);
 MUST_CHECK bool folder_take(struct folder *ret, const char *path, char *error, size_t error_size);
 void folder_release(struct folder *folder);
+
+/* False: there is none. */
+MUST_CHECK bool folder_find(struct folder_place *ret, const char *path);
+bool folder_is(const struct folder *folder, const struct folder_place *place);
+/* Is it no longer what its path leads to? */
+bool folder_was_moved(const struct folder *folder, const char *path);
 
 /* Is there a whole store in it? Is there what a copy that was interrupted has left? */
 bool folder_has_store(const struct folder *folder);

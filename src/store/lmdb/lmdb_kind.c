@@ -6,13 +6,14 @@
 
 #include "store/lmdb/lmdb_archive.h"
 #include "store/lmdb/lmdb_store.h"
+#include "store/lmdb/look.h"
 #include "store/lmdb/owner_ask.h"
 #include "store/lmdb/target.h"
 
 const struct store_kind lmdb_kind = {
     .version = CREBITO_VERSION,
     .open = lmdb_store_open,
-    .inspect = lmdb_store_inspect,
+    .inspect = lmdb_look,
     .ask_owner = owner_ask,
     .verify = lmdb_archive_verify,
     .read = lmdb_archive_read,

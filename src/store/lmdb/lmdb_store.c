@@ -1,50 +1,64 @@
 /* SPDX-License-Identifier: MIT
  *
- * lmdb_store.c - see lmdb_store.h. Opening, closing, looking on; reading is in view.c, writing in
- * commit.c.
+ * lmdb_store.c - see lmdb_store.h.
+ *
+ *   opened ─► OWNER                       (the folder was free; for good)
+ *   opened ─► GUEST ─► SEEKING ─► OWNER   (the owner went, and we were first)
+ *               ▲         │ ▲
+ *               └─────────┘ └─► ABSENT    (somebody else was; nobody was, for too long)
  */
 #include "store/lmdb/lmdb_store.h"
 
-#include <errno.h>
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "ops/log.h"
-#include "store/lmdb/commit.h"
-#include "store/lmdb/environment.h"
-#include "store/lmdb/folder.h"
-#include "store/lmdb/owner_socket.h"
-#include "store/lmdb/replay.h"
+#include "store/lmdb/guest.h"
+#include "store/lmdb/owner.h"
+#include "store/lmdb/owner_meet.h"
 #include "store/lmdb/serving.h"
-#include "store/lmdb/target.h"
-#include "store/lmdb/view.h"
+#include "store/thread.h"
 
-/* The challenge's five (docs/contract.md, "Routes"). */
-static const struct opening challenge_clients[] = {
-    {1, 100000, 0}, {2, 80000, 0}, {3, 1000000, 0}, {4, 10000000, 0}, {5, 500000, 0},
+enum {
+    OPEN_PATIENCE_MS =
+        5000,           /* an owner that is there and does not listen yet: it creates the store */
+    PATIENCE_MS = 1000, /* between two owners, ops wait so long */
+    MEET_TIMEOUT_MS = 5000, /* to be greeted */
+    SEEK_PAUSE_MS = 5,
+    ABSENT_PAUSE_MS = 100,
 };
 
-enum { CLIENTS = sizeof challenge_clients / sizeof challenge_clients[0] };
-
-enum { TAKE_TIMES = 20, TAKE_PAUSE_MS = 50 };
-
-enum { LOOKS = 10 }; /* how often a look at a busy store is tried */
+enum role {
+    OWNER,   /* books itself */
+    GUEST,   /* hands ops to the owner */
+    SEEKING, /* between two owners: ops wait */
+    ABSENT,  /* and still none: ops are refused */
+    CLOSED,  /* dismissed before it found one */
+};
 
 struct lmdb_store {
     struct backend backend;
-    struct folder folder;
-    struct environment environment;
-    char path[256]; /* for the log */
-    struct serving serving;
-    struct committed committed;
-    struct view view;            /* the submitter's */
-    struct commit commit;        /* the committer's */
-    struct owner_socket *socket; /* NULL: there is none */
-    struct view socket_view;     /* its thread's */
+    char path[4096];
+    struct store_options options;
+    struct folder_place place; /* the folder that we began with */
+    struct known known;
+    struct guest guest; /* only of a process that came second */
+    bool came_second;
+    struct queue *queue;
+    pthread_t steward;
+    bool has_steward;
+
+    _Atomic(struct owner *) owner; /* once it is there it stays */
+
+    pthread_mutex_t mutex; /* over all that follows */
+    pthread_cond_t changed;
+    enum role role;
+    uint64_t roles; /* how many it has had */
+    bool closing;
 };
 
 static struct lmdb_store *store_of(struct backend *backend)
@@ -52,90 +66,279 @@ static struct lmdb_store *store_of(struct backend *backend)
     return (struct lmdb_store *)backend; /* its first member */
 }
 
-/* --- answering ------------------------------------------------------------------------------ */
+/* --- roles ---------------------------------------------------------------------------------- */
 
-static bool answered(struct op *op, enum outcome outcome)
+static void enter(struct lmdb_store *store, enum role role)
 {
-    op->outcome = outcome;
-    return true;
+    pthread_mutex_lock(&store->mutex);
+    store->role = role;
+    store->roles++;
+    pthread_cond_broadcast(&store->changed);
+    pthread_mutex_unlock(&store->mutex);
 }
 
-static bool answer_health(struct lmdb_store *store, struct op *op)
+/* The role that comes after `*seen`, and is one to act in. */
+static enum role next_role(struct lmdb_store *store, uint64_t *seen)
 {
-    if (commit_stuck(&store->commit))
-        return answered(op, OUTCOME_DOWN);
-    switch (serving_state(&store->serving)) {
-    case SERVING: return answered(op, OUTCOME_OK);
-    case SERVING_FULL: return false; /* the committer looks whether there is room again */
-    case SERVING_DOWN: return answered(op, OUTCOME_DOWN);
-    }
-    return false;
+    pthread_mutex_lock(&store->mutex);
+    while (store->roles == *seen || store->role == SEEKING)
+        pthread_cond_wait(&store->changed, &store->mutex);
+    *seen = store->roles;
+    enum role role = store->role;
+    pthread_mutex_unlock(&store->mutex);
+    return role;
 }
 
-/* `view`: the thread's that asks. */
-static bool answer_with(struct lmdb_store *store, struct view *view, struct op *op)
+static bool is_closing(struct lmdb_store *store)
 {
-    if (op->kind == OP_HEALTH)
-        return answer_health(store, op);
-
-    /* Whether there is such a client is judged before anything else, in every state. */
-    if (op->kind != OP_OPEN) {
-        enum outcome outcome = view_client(view, op->client);
-        if (outcome != OUTCOME_OK || op->kind == OP_CLIENT)
-            return answered(op, outcome);
-    }
-    if (serving_state(&store->serving) == SERVING_DOWN)
-        return answered(op, OUTCOME_DOWN);
-    if (op_writes(op))
-        return false;
-    op->outcome = view_statement(view, op, commit_clock_us());
-    if (op->outcome == OUTCOME_CORRUPT)
-        serving_damage(&store->serving, op->client);
-    return true;
+    pthread_mutex_lock(&store->mutex);
+    bool closing = store->closing;
+    pthread_mutex_unlock(&store->mutex);
+    return closing;
 }
+
+/* --- ops ------------------------------------------------------------------------------------ */
 
 static bool answer_now(struct backend *backend, struct op *op)
 {
     struct lmdb_store *store = store_of(backend);
-    return answer_with(store, &store->view, op);
+    struct owner *owner = atomic_load(&store->owner);
+    if (owner)
+        return owner_answer_now(owner, op);
+    if (op->kind == OP_CLIENT && known_has(&store->known, op->client))
+        op->outcome = OUTCOME_OK;
+    else if (op->kind == OP_HEALTH && guest_stuck(&store->guest))
+        op->outcome = OUTCOME_DOWN;
+    else
+        return false;
+    return true;
 }
 
-static void commit(struct backend *backend, uint32_t lane, struct op **ops, uint32_t count)
+static void refuse(struct op **ops, uint32_t count)
 {
-    (void)lane; /* there is one */
-    commit_ops(&store_of(backend)->commit, ops, count);
+    for (uint32_t i = 0; i < count; i++)
+        ops[i]->outcome = OUTCOME_DOWN;
 }
 
-/* --- ops of other processes ----------------------------------------------------------------- */
+static bool commit(struct backend *backend, uint32_t lane, struct op **ops, uint32_t count)
+{
+    struct lmdb_store *store = store_of(backend);
+    uint32_t asked = 0; /* of the owner, who answers them */
+    uint64_t seen = 0;
+    (void)lane; /* there is one */
+    for (;;) {
+        struct op **rest = ops + asked;
+        uint32_t rest_count = count - asked;
+        switch (next_role(store, &seen)) {
+        case GUEST:
+            asked += guest_ask(&store->guest, rest, rest_count);
+            if (asked == count)
+                return false;
+            continue; /* that owner hears no more */
+        case OWNER: owner_commit(atomic_load(&store->owner), rest, rest_count); break;
+        case SEEKING: assert(!"waited for");
+        case ABSENT:
+        case CLOSED: refuse(rest, rest_count); break;
+        }
+        if (asked == 0)
+            return true;
+        queue_answer(store->queue, rest, rest_count);
+        return false;
+    }
+}
 
-static bool answer_other(void *context, struct op *op)
+/* --- an owner, or becoming it --------------------------------------------------------------- */
+
+enum finding {
+    FOUND_NOBODY, /* this process owns the folder now */
+    FOUND_OWNER,  /* and is connected to it */
+    FOUND_BUSY,   /* somebody has the folder who does not listen: just coming, or going */
+    FOUND_WRONG,  /* to try again helps only if something changes */
+};
+
+struct found {
+    struct owner *owner; /* FOUND_NOBODY */
+    int fd;              /* FOUND_OWNER */
+    char error[512];     /* FOUND_BUSY, FOUND_WRONG */
+};
+
+static bool may_join(const struct lmdb_store *store, const struct folder_place *place, bool durable,
+                     struct found *found)
+{
+    struct folder_place there;
+    if (place && (!folder_find(&there, store->path) || there.device != place->device ||
+                  there.number != place->number))
+        snprintf(found->error, sizeof found->error,
+                 "%.256s: another folder has come into its place", store->path);
+    else if (durable != store->options.durable)
+        snprintf(found->error, sizeof found->error,
+                 "%.256s: it is served with --durability %s: serve it the same way here",
+                 store->path, durable ? "full" : "none");
+    else
+        return true;
+    return false;
+}
+
+static enum finding join_owner(const struct lmdb_store *store, const struct folder_place *place,
+                               struct found *found)
+{
+    struct owner_call call = {
+        .path = store->path,
+        .deadline_ms = serving_clock_ms() + MEET_TIMEOUT_MS,
+        .error = found->error,
+        .error_size = sizeof found->error,
+    };
+    switch (owner_meet(&call)) {
+    case OWNER_ANSWERED: break;
+    case OWNER_NONE:
+    case OWNER_DEAF: return FOUND_BUSY;
+    case OWNER_REFUSED: return FOUND_WRONG;
+    }
+    if (!may_join(store, place, call.durable, found)) {
+        close(call.fd);
+        return FOUND_WRONG;
+    }
+    found->fd = call.fd;
+    return FOUND_OWNER;
+}
+
+/* `place`: in this very folder; NULL: in whichever is there. */
+static enum finding find(const struct lmdb_store *store, const struct folder_place *place,
+                         struct found *found)
+{
+    switch (owner_open(&found->owner, store->path, &store->options, place, found->error,
+                       sizeof found->error)) {
+    case OWNER_OPENED: return FOUND_NOBODY;
+    case OWNER_NOT_OPENED: return FOUND_WRONG;
+    case OWNER_HELD: return join_owner(store, place, found);
+    }
+    return FOUND_WRONG;
+}
+
+static void rest(int pause_ms)
+{
+    const struct timespec pause = {0, pause_ms * 1000000L};
+    nanosleep(&pause, NULL);
+}
+
+/* --- the steward ---------------------------------------------------------------------------- */
+
+static void refuse_lost(struct lmdb_store *store)
+{
+    struct op *lost[GUEST_OPS_MAX];
+    uint32_t count = guest_take_lost(&store->guest, lost);
+    refuse(lost, count);
+    queue_answer(store->queue, lost, count);
+}
+
+/* Before anybody else uses the owner. What was lost and can be asked again only reads. */
+static void answer_lost(struct lmdb_store *store, struct owner *owner)
+{
+    struct op *lost[GUEST_OPS_MAX];
+    uint32_t count = guest_take_lost(&store->guest, lost);
+    for (uint32_t i = 0; i < count; i++)
+        if (!owner_answer_now(owner, lost[i]))
+            lost[i]->outcome = OUTCOME_NO_SPACE; /* a question for health, and it is not sure */
+    queue_answer(store->queue, lost, count);
+}
+
+static void log_role(const struct lmdb_store *store, const char *what)
+{
+    char owner[128];
+    folder_owner(store->path, owner, sizeof owner);
+    log_line(LOG_INFO, what, "store", store->path, "owner", owner, NULL);
+}
+
+static void become_owner(struct lmdb_store *store, struct owner *owner)
+{
+    answer_lost(store, owner);
+    owner_admit(owner, store->queue);
+    atomic_store(&store->owner, owner);
+    enter(store, OWNER);
+    log_role(store, "this process owns the store now");
+}
+
+static void become_guest(struct lmdb_store *store, int fd)
+{
+    guest_link(&store->guest, fd);
+    enter(store, GUEST);
+    log_role(store, "another process owns the store, and serves this one");
+}
+
+static void become_absent(struct lmdb_store *store, const char *reason)
+{
+    enter(store, ABSENT);
+    refuse_lost(store);
+    log_line(LOG_ERROR, "nobody owns the store: everything is refused until somebody does", "store",
+             store->path, "reason", reason, NULL);
+}
+
+/* The owner has gone. */
+static void seek(struct lmdb_store *store)
+{
+    struct found found;
+    int64_t give_up_ms = serving_clock_ms() + PATIENCE_MS;
+    bool absent = false;
+    enter(store, SEEKING);
+    while (!is_closing(store)) {
+        switch (find(store, &store->place, &found)) {
+        case FOUND_NOBODY: become_owner(store, found.owner); return;
+        case FOUND_OWNER: become_guest(store, found.fd); return;
+        case FOUND_BUSY:
+        case FOUND_WRONG: break;
+        }
+        if (!absent && serving_clock_ms() >= give_up_ms) {
+            absent = true;
+            become_absent(store, found.error);
+        }
+        rest(absent ? ABSENT_PAUSE_MS : SEEK_PAUSE_MS);
+    }
+    enter(store, CLOSED);
+    refuse_lost(store);
+}
+
+static void *steward(void *context)
 {
     struct lmdb_store *store = context;
-    return answer_with(store, &store->socket_view, op);
+    while (store->role == GUEST) { /* no other thread changes it now */
+        if (is_closing(store))     /* and who said so may have missed the last link */
+            guest_hang_up(&store->guest);
+        guest_listen(&store->guest);
+        seek(store);
+    }
+    return NULL;
 }
 
 static void admit(struct backend *backend, struct queue *queue)
 {
     struct lmdb_store *store = store_of(backend);
-    char error[200];
-    int result = view_open(&store->socket_view, &store->environment, &store->committed);
-    if (result != MDB_SUCCESS) {
-        snprintf(error, sizeof error, "%s", mdb_strerror(result));
-    } else if (!owner_socket_open(&store->socket, &store->folder, queue, answer_other, store, error,
-                                  sizeof error)) {
-        view_close(&store->socket_view);
-        store->socket = NULL;
+    store->queue = store->guest.queue = queue;
+    if (!store->came_second) {
+        owner_admit(atomic_load(&store->owner), queue);
+        return;
     }
-    if (!store->socket)
-        log_line(LOG_WARN, "commands on this store will not work while it is served", "store",
-                 store->path, "reason", error, NULL);
+    store->has_steward = thread_start(&store->steward, steward, store);
+    if (store->has_steward)
+        return;
+    guest_hang_up(&store->guest);
+    enter(store, CLOSED);
+    log_line(LOG_ERROR, "cannot start a thread: everything is refused until a restart", "store",
+             store->path, NULL);
 }
 
 static void dismiss(struct backend *backend)
 {
     struct lmdb_store *store = store_of(backend);
-    if (store->socket)
-        owner_socket_end(store->socket);
+    pthread_mutex_lock(&store->mutex);
+    store->closing = true;
+    pthread_mutex_unlock(&store->mutex);
+    if (store->has_steward) {
+        guest_hang_up(&store->guest);
+        pthread_join(store->steward, NULL);
+    }
+    struct owner *owner = atomic_load(&store->owner);
+    if (owner)
+        owner_dismiss(owner);
 }
 
 /* --- opening and closing -------------------------------------------------------------------- */
@@ -143,15 +346,13 @@ static void dismiss(struct backend *backend)
 static void close_store(struct backend *backend)
 {
     struct lmdb_store *store = store_of(backend);
-    if (store->socket) {
-        owner_socket_free(store->socket);
-        view_close(&store->socket_view);
-    }
-    view_close(&store->view);
-    if (serving_state(&store->serving) != SERVING_DOWN)
-        (void)mdb_env_sync(store->environment.env, 1); /* only durable = false left anything */
-    environment_close(&store->environment);
-    folder_release(&store->folder);
+    struct owner *owner = atomic_load(&store->owner);
+    if (owner)
+        owner_close(owner);
+    if (store->came_second)
+        guest_free(&store->guest);
+    pthread_cond_destroy(&store->changed);
+    pthread_mutex_destroy(&store->mutex);
     free(store);
 }
 
@@ -163,207 +364,65 @@ static const struct backend_calls calls = {
     .close = close_store,
 };
 
-static bool open_commit(struct lmdb_store *store, const struct store_options *options)
+/* Whoever may create the store waits for an owner that is just doing so, or is about to end; a command
+ * asks again by itself (store_ask()). */
+static enum finding find_first(const struct lmdb_store *store, struct found *found)
 {
-    struct commit *commit = &store->commit;
-    int fd;
-    commit->environment = &store->environment;
-    commit->committed = &store->committed;
-    commit->serving = &store->serving;
-    if (batch_open(&commit->batch, &store->environment, options->key_retention_us) != MDB_SUCCESS ||
-        mdb_env_get_fd(store->environment.env, &fd) != MDB_SUCCESS)
+    int64_t patience_ms = store->options.must_exist ? 0 : OPEN_PATIENCE_MS;
+    int64_t give_up_ms = serving_clock_ms() + patience_ms;
+    enum finding finding;
+    while ((finding = find(store, NULL, found)) == FOUND_BUSY && serving_clock_ms() < give_up_ms)
+        rest(SEEK_PAUSE_MS);
+    return finding;
+}
+
+static bool begin_as_guest(struct lmdb_store *store, int fd)
+{
+    store->came_second = guest_init(&store->guest, &store->known);
+    if (!store->came_second) {
+        close(fd);
         return false;
-    commit->space = (struct space){.fd = fd, .capacity_bytes = store->environment.map_bytes};
-    commit_begin(commit);
+    }
+    /* Whoever looks for this folder again does not make it. */
+    store->options.must_exist = true;
+    guest_link(&store->guest, fd);
+    store->role = GUEST;
+    log_role(store, "another process owns the store, and serves this one");
     return true;
-}
-
-/* Beside a copy that is being made, or was interrupted, no bank is created: one with other people's
- * accounts would be served in place of the one that somebody means to restore. */
-static bool refuse_unfinished(const char *path, const char *maker, const char *left, char *error,
-                              size_t error_size)
-{
-    if (maker[0])
-        snprintf(error, error_size, "%s: a copy to it is being made by %s", path, maker);
-    else
-        snprintf(error, error_size,
-                 "%s: a copy to it was interrupted: repeat that, or remove what it left, %s", path,
-                 left);
-    return false;
-}
-
-/* Asked before the folder is taken, which would make it. */
-static bool nothing_unfinished(const char *path, char *error, size_t error_size)
-{
-    char name[4096], beside[TARGET_PATH_BYTES], maker[128];
-    snprintf(name, sizeof name, "%s/" FOLDER_DATA, path);
-    if (access(name, F_OK) == 0 || !target_was_interrupted(path, beside, sizeof beside))
-        return true;
-    folder_owner(beside, maker, sizeof maker);
-    return refuse_unfinished(path, maker, beside, error, error_size);
-}
-
-static bool create_store(const struct folder *folder, const char *path, uint64_t map_bytes,
-                         char *error, size_t error_size)
-{
-    if (folder_has_partial(folder))
-        return refuse_unfinished(path, "", FOLDER_DATA_PARTIAL, error, error_size);
-    return replay_openings(folder, path, map_bytes, challenge_clients, CLIENTS, commit_clock_us(),
-                           error, error_size);
-}
-
-/* Asked before the folder is taken, which would make it. */
-static bool store_is_there(const char *path, char *error, size_t error_size)
-{
-    char name[4096];
-    snprintf(name, sizeof name, "%s/" FOLDER_DATA, path);
-    if (access(name, F_OK) == 0)
-        return true;
-    snprintf(error, error_size, "%s: no store there: %s", path, strerror(errno));
-    return false;
-}
-
-/* There is a store, or it is made. */
-static bool ensure_store(const struct folder *folder, const char *path,
-                         const struct store_options *options, char *error, size_t error_size)
-{
-    if (folder_has_store(folder))
-        return true;
-    if (options->must_exist) {
-        snprintf(error, error_size, "%s: no store there any more", path);
-        return false;
-    }
-    return create_store(folder, path, options->map_bytes, error, error_size);
-}
-
-/* A command that changes one account holds a folder that nobody serves for a few milliseconds: that
- * is no reason not to start. (Such a command asks again by itself: store_ask().) */
-static bool take_folder(struct lmdb_store *store, const char *path, bool at_once, char *error,
-                        size_t error_size)
-{
-    static const struct timespec pause = {0, TAKE_PAUSE_MS * 1000000L};
-    for (int times = at_once ? TAKE_TIMES : 1;; times++) {
-        char owner[128];
-        if (folder_take(&store->folder, path, error, error_size))
-            return true;
-        folder_owner(path, owner, sizeof owner);
-        if (times >= TAKE_TIMES || owner[0] == '\0')
-            return false;
-        nanosleep(&pause, NULL);
-    }
 }
 
 struct backend *lmdb_store_open(const char *path, const struct store_options *options, char *error,
                                 size_t error_size)
 {
+    struct found found;
     struct lmdb_store *store = calloc(1, sizeof *store);
-    int dead;
     if (!store) {
         snprintf(error, error_size, "out of memory");
         return NULL;
     }
     store->backend = (struct backend){.calls = &calls, .lanes = 1};
-    store->serving.path = store->path;
+    store->options = *options;
+    store->roles = 1;
     snprintf(store->path, sizeof store->path, "%s", path);
-    if (options->must_exist ? !store_is_there(path, error, error_size)
-                            : !nothing_unfinished(path, error, error_size))
-        goto free_store;
-    if (!take_folder(store, path, options->must_exist, error, error_size))
-        goto free_store;
-    if (!ensure_store(&store->folder, path, options, error, error_size))
-        goto release_folder;
-    if (environment_open(&store->environment, path, options->map_bytes,
-                         options->durable ? 0 : MDB_NOSYNC, error, error_size) != ENVIRONMENT_OPEN)
-        goto release_folder;
-    (void)mdb_reader_check(store->environment.env, &dead); /* slots of a process that was killed */
-    int result = view_open(&store->view, &store->environment, &store->committed);
-    if (result != MDB_SUCCESS) {
-        snprintf(error, error_size, "%s: cannot read the accounts: %s", path, mdb_strerror(result));
-        goto close_environment;
+    pthread_mutex_init(&store->mutex, NULL);
+    pthread_cond_init(&store->changed, NULL);
+    switch (find_first(store, &found)) {
+    case FOUND_NOBODY:
+        atomic_store(&store->owner, found.owner);
+        store->role = OWNER;
+        break;
+    case FOUND_OWNER:
+        if (begin_as_guest(store, found.fd))
+            break;
+        snprintf(found.error, sizeof found.error, "out of memory");
+        /* fall through */
+    case FOUND_BUSY:
+    case FOUND_WRONG:
+        snprintf(error, error_size, "%s", found.error);
+        close_store(&store->backend);
+        return NULL;
     }
-    if (!open_commit(store, options)) {
-        snprintf(error, error_size, "%s: " FOLDER_DATA " is damaged: the journal has no sound end",
-                 path);
-        goto close_view;
-    }
+    if (!folder_find(&store->place, path))
+        log_line(LOG_WARN, "the folder of the store is not to be found", "store", path, NULL);
     return &store->backend;
-
-close_view:
-    view_close(&store->view);
-close_environment:
-    environment_close(&store->environment);
-release_folder:
-    folder_release(&store->folder);
-free_store:
-    free(store);
-    return NULL;
-}
-
-/* --- looking on ----------------------------------------------------------------------------- */
-
-/* Beside an owner, without a lock: nothing keeps the pages under this snapshot from being used
- * again once the third commit after it has begun, and the counts stand on such pages. */
-static bool undisturbed(const struct environment *environment, size_t txn_id)
-{
-    MDB_envinfo info;
-    return mdb_env_info(environment->env, &info) == MDB_SUCCESS && info.me_last_txnid <= txn_id + 1;
-}
-
-/* What a process without privileges may still write where the folder is. */
-static int look_at_disk(uint64_t *ret_free_bytes, const char *path)
-{
-    struct statvfs disk;
-    int result;
-    do
-        result = statvfs(path, &disk);
-    while (result != 0 && errno == EINTR);
-    if (result != 0)
-        return errno;
-    *ret_free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
-    return MDB_SUCCESS;
-}
-
-static bool look(struct store_facts *ret, const char *path, char *error, size_t error_size)
-{
-    struct environment environment;
-    struct store_facts facts = {.layout = LAYOUT_VERSION};
-    MDB_txn *txn;
-    MDB_stat journal, accounts, keys;
-
-    if (environment_open(&environment, path, 0, MDB_RDONLY | MDB_NOLOCK, error, error_size) !=
-        ENVIRONMENT_OPEN)
-        return false;
-    int result = mdb_txn_begin(environment.env, NULL, MDB_RDONLY, &txn);
-    if (result == MDB_SUCCESS) {
-        size_t txn_id = mdb_txn_id(txn);
-        if ((result = mdb_stat(txn, environment.journal, &journal)) == MDB_SUCCESS &&
-            (result = mdb_stat(txn, environment.accounts, &accounts)) == MDB_SUCCESS)
-            result = mdb_stat(txn, environment.keys, &keys);
-        mdb_txn_abort(txn);
-        if (result == MDB_SUCCESS && !undisturbed(&environment, txn_id))
-            result = MDB_BAD_TXN;
-    }
-    if (result == MDB_SUCCESS)
-        result = look_at_disk(&facts.free_bytes, path);
-    if (result == MDB_SUCCESS) {
-        facts.accounts = accounts.ms_entries;
-        facts.records = journal.ms_entries;
-        facts.keys = keys.ms_entries;
-        facts.capacity_bytes = environment.map_bytes;
-        facts.used_bytes = environment_used_bytes(&environment);
-        folder_owner(path, facts.owner, sizeof facts.owner);
-        *ret = facts;
-    } else {
-        snprintf(error, error_size, "%s: cannot read it: %s", path, mdb_strerror(result));
-    }
-    environment_close(&environment);
-    return result == MDB_SUCCESS;
-}
-
-bool lmdb_store_inspect(struct store_facts *ret, const char *path, char *error, size_t error_size)
-{
-    for (int i = 0; i < LOOKS; i++)
-        if (look(ret, path, error, error_size))
-            return true;
-    return false;
 }

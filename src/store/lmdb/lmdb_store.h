@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * lmdb_store.h - the embedded store: a ledger in one folder.
+ * lmdb_store.h - the embedded store: a ledger in one folder, for one process or for several.
  *
- * Purpose    The backend behind lmdb:PATH. One write transaction for each batch; statements from
- *            snapshots that wait for no commit.
- * Invariant  What commit() answers OUTCOME_OK has passed both of LMDB's flushes (with durable). A snapshot shows
- *            no commit that is still being flushed. Nothing is half booked: journal, account, key
- *            and expiry records of an entry are one transaction. After a flush whose end is not
- *            known the store latches down: it answers OUTCOME_DOWN until it is opened anew.
- * Ownership  The backend owns the environment, the folder and its lock.
- * Threads    As backend.h says: answer_now() on one thread, commit() on another, and one that takes
- *            ops of other processes (owner_socket.h).
- * Errors     Opening: NULL and a sentence. Later: outcomes; full, mended and down are logged.
- * Not here   Queues, threads.
+ * Purpose    The backend behind lmdb:PATH. The first process on a folder owns it (owner.h); others hand
+ *            their ops to it (guest.h); when it goes, one of them takes its place.
+ * Invariant  At most one process has a folder's ledger open, on this machine, across PID namespaces.
+ *            What an owner that died may have booked without an answer is OUTCOME_UNKNOWN; all else
+ *            waits for the next owner, for PATIENCE_MS, and is then refused until there is one.
+ *            A process only ever joins, and follows, an owner that is as durable as itself, in the folder
+ *            that it began with.
+ * Ownership  The backend owns whichever of the two it is.
+ * Threads    As backend.h says, and a steward from admit() to dismiss(), who listens to the owner and
+ *            looks for the next.
+ * Errors     Opening: NULL and a sentence. Later: outcomes; every change of owner is logged.
+ * Not here   Queues, committers.
  */
 #ifndef CREBITO_STORE_LMDB_LMDB_STORE_H
 #define CREBITO_STORE_LMDB_LMDB_STORE_H
@@ -25,8 +26,5 @@
 
 MUST_CHECK struct backend *lmdb_store_open(const char *path, const struct store_options *options,
                                            char *error, size_t error_size);
-
-MUST_CHECK bool lmdb_store_inspect(struct store_facts *ret, const char *path, char *error,
-                                   size_t error_size);
 
 #endif

@@ -9,25 +9,34 @@
 #include "store/lmdb/bytes.h"
 
 /* These values travel. Another number here is another OP_WIRE_VERSION. */
-static_assert(OP_ENTRY == 0 && OP_HEALTH == 5, "kinds of version 1");
-static_assert(OUTCOME_OK == 0 && OUTCOME_UNKNOWN == 10, "outcomes of version 1");
+static_assert(OP_ENTRY == 0 && OP_HEALTH == 5, "kinds of version 2");
+static_assert(OUTCOME_OK == 0 && OUTCOME_UNKNOWN == 10, "outcomes of version 2");
 
 static_assert((int)STRING_BYTES_MAX >= (int)KEY_BYTES_MAX, "a key can be read");
 
-static const uint8_t magic[OP_GREETING_BYTES - 1] = "crebito";
+static const uint8_t magic[] = {'c', 'r', 'e', 'b', 'i', 't', 'o'};
 
-/* --- greeting: magic 7, version ------------------------------------------------------------- */
+/* --- greeting: magic 7, version, durable ---------------------------------------------------- */
 
-void op_greeting_encode(uint8_t bytes[OP_GREETING_BYTES])
+void op_greeting_encode(uint8_t bytes[OP_GREETING_BYTES], bool durable)
 {
-    memcpy(bytes, magic, sizeof magic);
-    bytes[sizeof magic] = OP_WIRE_VERSION;
+    struct bytes_out writer = {bytes, bytes};
+    put_bytes(&writer, magic, sizeof magic);
+    put_u8(&writer, OP_WIRE_VERSION);
+    put_u8(&writer, durable);
 }
 
-bool op_greeting_known(const uint8_t *bytes, size_t size)
+bool op_greeting_decode(bool *ret_durable, const uint8_t *bytes, size_t size)
 {
-    return size == OP_GREETING_BYTES && memcmp(bytes, magic, sizeof magic) == 0 &&
-           bytes[sizeof magic] == OP_WIRE_VERSION;
+    struct bytes_in reader = {.at = bytes, .end = bytes + size};
+    if (memcmp(get_bytes(&reader, sizeof magic), magic, sizeof magic) != 0 ||
+        get_u8(&reader) != OP_WIRE_VERSION)
+        return false;
+    uint8_t durable = get_u8(&reader);
+    if (!finished(&reader) || durable > 1)
+        return false;
+    *ret_durable = durable == 1;
+    return true;
 }
 
 /* --- entries, in both: amount 8, kind, description's size, description ---------------------- */
@@ -128,6 +137,8 @@ bool op_question_decode(struct op *op, uint32_t *ret_number, const uint8_t *byte
  *         entry: limit 8, balance 8, time_us 8 | open, limit: limit 8, balance 8
  *         statement: limit 8, balance 8, snapshot_us 8, each recent entry with its time_us 8 -- */
 
+enum { ANSWER_NUMBER_AT = 4 };
+
 static uint8_t counted(const struct op *op)
 {
     if (op->outcome != OUTCOME_OK)
@@ -219,6 +230,13 @@ static bool get_answer(struct bytes_in *reader, struct op *op, uint8_t count)
     case OP_HEALTH: return count == 0;
     }
     return false;
+}
+
+uint32_t op_answer_number(const uint8_t *bytes, size_t size)
+{
+    struct bytes_in reader = {.at = bytes, .end = bytes + size};
+    (void)get_bytes(&reader, ANSWER_NUMBER_AT);
+    return get_u32(&reader);
 }
 
 bool op_answer_decode(struct op *op, uint32_t *ret_number, const uint8_t *bytes, size_t size)

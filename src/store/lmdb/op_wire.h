@@ -24,17 +24,18 @@
 #include "must_check.h"
 #include "store/op.h"
 
-enum { OP_WIRE_VERSION = 1 };
+enum { OP_WIRE_VERSION = 2 };
 
 enum { /* sizes in bytes */
-       OP_GREETING_BYTES = 8,
+       OP_GREETING_BYTES = 9,
        OP_QUESTION_BYTES_MAX = 22 + DESCRIPTION_BYTES_MAX + KEY_BYTES_MAX,
        OP_ANSWER_BYTES_MAX = 32 + STATEMENT_ENTRIES_MAX * (18 + DESCRIPTION_BYTES_MAX),
 };
 
-void op_greeting_encode(uint8_t bytes[OP_GREETING_BYTES]);
+/* `durable`: what the owner answers OUTCOME_OK survives a power cut. */
+void op_greeting_encode(uint8_t bytes[OP_GREETING_BYTES], bool durable);
 /* Is it that of an owner of our version? */
-bool op_greeting_known(const uint8_t *bytes, size_t size);
+MUST_CHECK bool op_greeting_decode(bool *ret_durable, const uint8_t *bytes, size_t size);
 
 /* Each returns the number of bytes written. `number`: the asker's, to tell answers apart. */
 size_t op_question_encode(uint8_t bytes[OP_QUESTION_BYTES_MAX], const struct op *op,
@@ -44,6 +45,8 @@ size_t op_answer_encode(uint8_t bytes[OP_ANSWER_BYTES_MAX], const struct op *op,
 /* Fills in the question; all else of *op is zero. */
 MUST_CHECK bool op_question_decode(struct op *op, uint32_t *ret_number, const uint8_t *bytes,
                                    size_t size);
+/* Which question it answers, if it is an answer. */
+uint32_t op_answer_number(const uint8_t *bytes, size_t size);
 /* Fills in the answer of the op that was asked; false also for an answer to another kind. */
 MUST_CHECK bool op_answer_decode(struct op *op, uint32_t *ret_number, const uint8_t *bytes,
                                  size_t size);

@@ -2,7 +2,7 @@
  *
  * owner_socket.c - see owner_socket.h.
  */
-#define _GNU_SOURCE /* accept4, struct ucred */
+#define _GNU_SOURCE /* accept4, recvmmsg, sendmmsg, struct ucred */
 #include "store/lmdb/owner_socket.h"
 
 #include <assert.h>
@@ -22,6 +22,8 @@
 
 enum {
     BACKLOG = 128,
+    READ_MAX = 64, /* questions that are read at once */
+    SEND_MAX = 32, /* answers that are sent at once */
     REST_MS = 100, /* after no descriptor could be had for a newcomer */
 };
 
@@ -30,16 +32,31 @@ struct carried {
     struct op op;
     struct peer *peer;
     uint32_t number; /* the peer's */
-    bool taken;
 };
 
 /* A place for a peer: free | asking | leaving (its side is shut) | gone, with ops still out. */
 struct peer {
     int fd; /* -1: free or gone */
     bool leaving;
-    uint32_t asked; /* ops taken and not come back */
-    uint64_t heard; /* in which turn it last asked */
+    uint64_t heard;                           /* in which turn it last asked */
+    struct carried *free[OWNER_PEER_OPS_MAX]; /* [0, free_count): not out */
+    uint32_t free_count;
     struct carried carried[OWNER_PEER_OPS_MAX];
+};
+
+/* Frames, each a packet of its own, that one system call moves. */
+struct inbox {
+    struct mmsghdr messages[READ_MAX];
+    struct iovec frames[READ_MAX];
+    uint8_t bytes[READ_MAX][OP_QUESTION_BYTES_MAX + 1]; /* what fills it is too long */
+};
+
+struct outbox {
+    struct peer *peer; /* whose answers these are */
+    uint32_t count;
+    struct mmsghdr messages[SEND_MAX];
+    struct iovec frames[SEND_MAX];
+    uint8_t bytes[SEND_MAX][OP_ANSWER_BYTES_MAX];
 };
 
 struct owner_socket {
@@ -48,19 +65,28 @@ struct owner_socket {
     int wake;     /* eventfd: the committer has answers, or it is time to end */
     _Atomic bool ending;
     bool resting;
+    bool durable;
     uint64_t turn;
     bool (*answer_now)(void *context, struct op *op);
     void *context;
     struct port port;
     pthread_t thread;
+    struct inbox in;
+    struct outbox out;
     struct peer peers[OWNER_PEERS_MAX];
 };
 
 /* --- peers ---------------------------------------------------------------------------------- */
 
+/* Are ops of its out? */
+static bool asks(const struct peer *peer)
+{
+    return peer->free_count < OWNER_PEER_OPS_MAX;
+}
+
 static bool place_free(const struct peer *peer)
 {
-    return peer->fd < 0 && peer->asked == 0;
+    return peer->fd < 0 && !asks(peer);
 }
 
 static void drop(struct peer *peer)
@@ -90,7 +116,7 @@ static struct peer *find_silent(struct owner_socket *owner)
     struct peer *silent = NULL;
     for (int i = 0; i < OWNER_PEERS_MAX; i++) {
         struct peer *peer = &owner->peers[i];
-        if (peer->fd >= 0 && peer->asked == 0 && (!silent || peer->heard < silent->heard))
+        if (peer->fd >= 0 && !asks(peer) && (!silent || peer->heard < silent->heard))
             silent = peer;
     }
     return silent;
@@ -98,21 +124,27 @@ static struct peer *find_silent(struct owner_socket *owner)
 
 /* --- answers -------------------------------------------------------------------------------- */
 
-static void send_frame(struct peer *peer, const uint8_t *frame, size_t size)
+static void send_all(struct outbox *out)
 {
+    struct peer *peer = out->peer;
     /* Its buffer holds more answers than it may have asked for: full, it does not read them. */
-    if (send(peer->fd, frame, size, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)size)
+    if (out->count > 0 && peer->fd >= 0 &&
+        sendmmsg(peer->fd, out->messages, out->count, MSG_DONTWAIT | MSG_NOSIGNAL) !=
+            (int)out->count)
         drop(peer);
+    out->count = 0;
 }
 
-static void give_back(struct carried *carried)
+static void give_back(struct outbox *out, struct carried *carried)
 {
     struct peer *peer = carried->peer;
-    uint8_t frame[OP_ANSWER_BYTES_MAX];
-    carried->taken = false;
-    peer->asked--;
-    if (peer->fd >= 0)
-        send_frame(peer, frame, op_answer_encode(frame, &carried->op, carried->number));
+    if (out->count == SEND_MAX || out->peer != peer)
+        send_all(out);
+    out->peer = peer;
+    out->frames[out->count].iov_len = op_answer_encode(out->bytes[out->count], &carried->op,
+                                                       carried->number);
+    out->count++;
+    peer->free[peer->free_count++] = carried;
 }
 
 static void take_answers(struct owner_socket *owner)
@@ -122,8 +154,9 @@ static void take_answers(struct owner_socket *owner)
     (void)!read(owner->wake, &count, sizeof count);
     for (struct op *op = port_take_answered(&owner->port); op; op = next) {
         next = op->next;
-        give_back(op->context);
+        give_back(&owner->out, op->context);
     }
+    send_all(&owner->out);
 }
 
 static void wake(void *context)
@@ -135,50 +168,45 @@ static void wake(void *context)
 
 /* --- questions ------------------------------------------------------------------------------ */
 
-static struct carried *find_carried(struct peer *peer)
+/* False: it is none. */
+static bool ask(struct owner_socket *owner, struct peer *peer, const uint8_t *frame, size_t size)
 {
-    for (int i = 0; i < OWNER_PEER_OPS_MAX; i++)
-        if (!peer->carried[i].taken)
-            return &peer->carried[i];
-    return NULL;
-}
-
-static void ask(struct owner_socket *owner, struct carried *carried)
-{
+    struct carried *carried = peer->free[peer->free_count - 1];
+    if (!op_question_decode(&carried->op, &carried->number, frame, size))
+        return false;
     carried->op.context = carried;
-    carried->taken = true;
-    carried->peer->asked++;
-    carried->peer->heard = owner->turn;
+    carried->peer = peer;
+    peer->free_count--;
+    peer->heard = owner->turn;
     if (owner->answer_now(owner->context, &carried->op)) {
-        give_back(carried);
-        return;
+        give_back(&owner->out, carried);
+        return true;
     }
     bool submitted = port_submit(&owner->port, &carried->op);
     assert(submitted); /* the port holds what all peers may ask */
     (void)submitted;
+    return true;
 }
 
 /* As much as it may ask in one turn. */
 static void read_peer(struct owner_socket *owner, struct peer *peer)
 {
-    for (int i = 0; i < OWNER_PEER_OPS_MAX && peer->fd >= 0; i++) {
-        uint8_t frame[OP_QUESTION_BYTES_MAX + 1]; /* what fills it is too long */
-        struct carried *carried = find_carried(peer);
-        if (!carried)
-            return;
-        ssize_t size = recv(peer->fd, frame, sizeof frame, MSG_DONTWAIT);
-        if (size < 0 && (errno == EAGAIN || errno == EINTR))
-            return;
-        if (size == 0 && peer->asked > 0) {
+    struct inbox *in = &owner->in;
+    unsigned room = peer->free_count < READ_MAX ? peer->free_count : READ_MAX;
+    int count = recvmmsg(peer->fd, in->messages, room, MSG_DONTWAIT, NULL);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    bool sound = count > 0;
+    for (int i = 0; sound && i < count; i++) {
+        if (in->messages[i].msg_len == 0 && asks(peer)) {
             peer->leaving = true; /* nothing more comes; its answers still go */
-            return;
+            break;
         }
-        carried->peer = peer;
-        if (size <= 0 || !op_question_decode(&carried->op, &carried->number, frame, (size_t)size))
-            drop(peer);
-        else
-            ask(owner, carried);
+        sound = ask(owner, peer, in->bytes[i], in->messages[i].msg_len);
     }
+    send_all(&owner->out);
+    if (!sound && peer->fd >= 0)
+        drop(peer);
 }
 
 /* --- newcomers ------------------------------------------------------------------------------ */
@@ -197,8 +225,9 @@ static void greet(struct owner_socket *owner, struct peer *peer, int fd)
     peer->fd = fd;
     peer->leaving = false;
     peer->heard = owner->turn;
-    op_greeting_encode(greeting);
-    send_frame(peer, greeting, sizeof greeting);
+    op_greeting_encode(greeting, owner->durable);
+    if (send(fd, greeting, sizeof greeting, MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof greeting)
+        drop(peer);
 }
 
 static void accept_one(struct owner_socket *owner)
@@ -236,8 +265,8 @@ static void wait_for_all(struct owner_socket *owner, struct pollfd ready[DESCRIP
     ready[LISTENER] = wait_for(owner->listener, room && !owner->resting);
     for (int i = 0; i < OWNER_PEERS_MAX; i++) {
         struct peer *peer = &owner->peers[i];
-        bool waits = peer->leaving && peer->asked > 0;
-        ready[PEERS + i] = wait_for(peer->fd, !waits && find_carried(peer) != NULL);
+        bool waits = peer->leaving && asks(peer);
+        ready[PEERS + i] = wait_for(peer->fd, !waits && peer->free_count > 0);
     }
     if (poll(ready, DESCRIPTORS, owner->resting ? REST_MS : -1) < 0)
         for (int i = 0; i < DESCRIPTORS; i++)
@@ -309,9 +338,29 @@ static bool listen_in(struct owner_socket *owner)
            listen(owner->listener, BACKLOG) == 0;
 }
 
+static void prepare(struct owner_socket *owner)
+{
+    for (int i = 0; i < OWNER_PEERS_MAX; i++) {
+        struct peer *peer = &owner->peers[i];
+        peer->fd = -1;
+        for (int j = 0; j < OWNER_PEER_OPS_MAX; j++)
+            peer->free[peer->free_count++] = &peer->carried[j];
+    }
+    for (int i = 0; i < READ_MAX; i++) {
+        owner->in.frames[i] = (struct iovec){owner->in.bytes[i], sizeof owner->in.bytes[i]};
+        owner->in.messages[i].msg_hdr = (struct msghdr){.msg_iov = &owner->in.frames[i],
+                                                        .msg_iovlen = 1};
+    }
+    for (int i = 0; i < SEND_MAX; i++) {
+        owner->out.frames[i].iov_base = owner->out.bytes[i];
+        owner->out.messages[i].msg_hdr = (struct msghdr){.msg_iov = &owner->out.frames[i],
+                                                         .msg_iovlen = 1};
+    }
+}
+
 bool owner_socket_open(struct owner_socket **ret, const struct folder *folder, struct queue *queue,
-                       bool (*answer_now)(void *context, struct op *op), void *context, char *error,
-                       size_t error_size)
+                       bool durable, bool (*answer_now)(void *context, struct op *op),
+                       void *context, char *error, size_t error_size)
 {
     struct owner_socket *owner = calloc(1, sizeof *owner);
     if (!owner) {
@@ -319,10 +368,10 @@ bool owner_socket_open(struct owner_socket **ret, const struct folder *folder, s
         return false;
     }
     owner->folder_fd = folder->fd;
+    owner->durable = durable;
     owner->answer_now = answer_now;
     owner->context = context;
-    for (int i = 0; i < OWNER_PEERS_MAX; i++)
-        owner->peers[i].fd = -1;
+    prepare(owner);
     port_init(&owner->port, queue, OWNER_PEERS_MAX * OWNER_PEER_OPS_MAX, wake, owner);
     owner->listener = -1;
     owner->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -13,7 +13,7 @@
  * Threads    It is one. open, end and free are for one other; free only after the committer.
  * Errors     open: false and a sentence. A peer that sends what is no question, or does not read
  *            its answers, is dropped without a word.
- * Not here   What a frame is (op_wire.h), the other end (owner_ask.h), deadlines: the asker's.
+ * Not here   What a frame is (op_wire.h), the other end (owner_meet.h), deadlines: the asker's.
  */
 #ifndef CREBITO_STORE_LMDB_OWNER_SOCKET_H
 #define CREBITO_STORE_LMDB_OWNER_SOCKET_H
@@ -27,15 +27,16 @@
 #include "store/queue.h"
 
 enum {
-    OWNER_PEERS_MAX = 16,   /* then whoever has been silent longest makes room */
-    OWNER_PEER_OPS_MAX = 8, /* asked and not answered yet */
+    OWNER_PEERS_MAX = 16,     /* then whoever has been silent longest makes room */
+    OWNER_PEER_OPS_MAX = 128, /* asked and not answered yet; their answers fit a socket's buffer */
 };
 
 struct owner_socket;
 
-/* `answer_now`: as backend.h has it, on the socket's thread. */
+/* `durable`: what is told of the store in the greeting. `answer_now`: as backend.h has it, on the
+ * socket's thread. */
 MUST_CHECK bool owner_socket_open(struct owner_socket **ret, const struct folder *folder,
-                                  struct queue *queue,
+                                  struct queue *queue, bool durable,
                                   bool (*answer_now)(void *context, struct op *op), void *context,
                                   char *error, size_t error_size);
 

@@ -21,8 +21,8 @@
 #include <stdint.h>
 
 #include "must_check.h"
+#include "store/known.h"
 #include "store/op.h"
-#include "store/postgres/known.h"
 
 enum call_kind {
     CALL_BOOK,

@@ -54,9 +54,10 @@ static bool answer_now(struct backend *backend, struct op *op)
     return true;
 }
 
-static void commit(struct backend *backend, uint32_t lane, struct op **ops, uint32_t count)
+static bool commit(struct backend *backend, uint32_t lane, struct op **ops, uint32_t count)
 {
     worker_commit(&store_of(backend)->workers.each[lane], ops, count);
+    return true;
 }
 
 /* --- opening and closing ---------------------------------------------------------------------- */

@@ -23,8 +23,8 @@
 #include <stdint.h>
 
 #include "must_check.h"
+#include "store/known.h"
 #include "store/postgres/call.h"
-#include "store/postgres/known.h"
 #include "store/postgres/session.h"
 #include "store/url.h"
 

@@ -2,15 +2,16 @@
  *
  * known.h - the clients that are known to exist.
  *
- * Purpose    Answer "is there such a client?" without a round trip, and even while the server is away.
+ * Purpose    Answer "is there such a client?" without asking the process or the server that has the
+ *            ledger, and even while it is away.
  * Invariant  Accounts come and never go, so an id that was added stays. At most KNOWN_MAX are kept.
  * Ownership  Plain memory, zeroed by its owner.
  * Threads    Any may look and add at the same time.
  * Errors     None: what does not fit is not kept.
- * Not here   Asking the server.
+ * Not here   Asking.
  */
-#ifndef CREBITO_STORE_POSTGRES_KNOWN_H
-#define CREBITO_STORE_POSTGRES_KNOWN_H
+#ifndef CREBITO_STORE_KNOWN_H
+#define CREBITO_STORE_KNOWN_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

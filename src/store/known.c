@@ -2,7 +2,7 @@
  *
  * known.c - see known.h.
  */
-#include "store/postgres/known.h"
+#include "store/known.h"
 
 /* The slot it is in, or the free one where it would be. */
 static uint32_t find(const struct known *known, uint32_t client)
