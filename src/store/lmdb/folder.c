@@ -171,11 +171,18 @@ bool folder_find(struct folder_place *ret, const char *path)
     return true;
 }
 
+bool folder_same(const struct folder_place *one, const struct folder_place *other)
+{
+    return one->device == other->device && one->number == other->number;
+}
+
 bool folder_is(const struct folder *folder, const struct folder_place *place)
 {
     struct stat status;
-    return fstat(folder->fd, &status) == 0 && status.st_dev == place->device &&
-           status.st_ino == place->number;
+    if (fstat(folder->fd, &status) != 0)
+        return false;
+    const struct folder_place here = place_of(&status);
+    return folder_same(&here, place);
 }
 
 bool folder_was_moved(const struct folder *folder, const char *path)

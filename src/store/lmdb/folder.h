@@ -54,6 +54,7 @@ void folder_release(struct folder *folder);
 
 /* False: there is none. */
 MUST_CHECK bool folder_find(struct folder_place *ret, const char *path);
+bool folder_same(const struct folder_place *one, const struct folder_place *other);
 bool folder_is(const struct folder *folder, const struct folder_place *place);
 /* Is it no longer what its path leads to? */
 bool folder_was_moved(const struct folder *folder, const char *path);

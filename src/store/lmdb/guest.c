@@ -186,7 +186,8 @@ static bool hear(struct guest *guest, int fd)
     struct op *ops[HEAR_MAX];
     uint32_t count = 0;
     int heard = recvmmsg(fd, frames->in, HEAR_MAX, MSG_WAITFORONE, NULL);
-    if (heard < 0 && errno == EINTR)
+    /* An owner that died with questions unread is told of once, and before the answers that it gave. */
+    if (heard < 0 && (errno == EINTR || errno == ECONNRESET))
         return true;
     bool sound = heard > 0;
     pthread_mutex_lock(&guest->mutex);

@@ -152,7 +152,7 @@ static bool commit(struct backend *backend, uint32_t lane, struct op **ops, uint
 enum finding {
     FOUND_NOBODY, /* this process owns the folder now */
     FOUND_OWNER,  /* and is connected to it */
-    FOUND_BUSY,   /* somebody has the folder who does not listen: just coming, or going */
+    FOUND_BUSY,   /* somebody has the folder whom we cannot join: just coming, or going */
     FOUND_WRONG,  /* to try again helps only if something changes */
 };
 
@@ -162,20 +162,30 @@ struct found {
     char error[512];     /* FOUND_BUSY, FOUND_WRONG */
 };
 
-static bool may_join(const struct lmdb_store *store, const struct folder_place *place, bool durable,
+/* `place`: in this very folder; NULL: in whichever is there. */
+static bool in_place(const struct lmdb_store *store, const struct folder_place *place,
                      struct found *found)
 {
     struct folder_place there;
-    if (place && (!folder_find(&there, store->path) || there.device != place->device ||
-                  there.number != place->number))
+    if (!place)
+        return true;
+    if (!folder_find(&there, store->path))
+        snprintf(found->error, sizeof found->error, "%.256s: no store there any more", store->path);
+    else if (!folder_same(&there, place))
         snprintf(found->error, sizeof found->error,
                  "%.256s: another folder has come into its place", store->path);
-    else if (durable != store->options.durable)
-        snprintf(found->error, sizeof found->error,
-                 "%.256s: it is served with --durability %s: serve it the same way here",
-                 store->path, durable ? "full" : "none");
     else
         return true;
+    return false;
+}
+
+static bool may_join(const struct lmdb_store *store, bool durable, struct found *found)
+{
+    if (durable == store->options.durable)
+        return true;
+    snprintf(found->error, sizeof found->error,
+             "%.256s: it is served with --durability %s: serve it the same way here", store->path,
+             durable ? "full" : "none");
     return false;
 }
 
@@ -194,18 +204,24 @@ static enum finding join_owner(const struct lmdb_store *store, const struct fold
     case OWNER_DEAF: return FOUND_BUSY;
     case OWNER_REFUSED: return FOUND_WRONG;
     }
-    if (!may_join(store, place, call.durable, found)) {
+    if (!in_place(store, place, found)) {
         close(call.fd);
         return FOUND_WRONG;
+    }
+    if (!may_join(store, call.durable, found)) {
+        close(call.fd);
+        return FOUND_BUSY; /* it may be a command, which is always durable, and soon ends */
     }
     found->fd = call.fd;
     return FOUND_OWNER;
 }
 
-/* `place`: in this very folder; NULL: in whichever is there. */
 static enum finding find(const struct lmdb_store *store, const struct folder_place *place,
                          struct found *found)
 {
+    /* Before its lock is tried for: somebody else's folder would find it held now and then. */
+    if (!in_place(store, place, found))
+        return FOUND_WRONG;
     switch (owner_open(&found->owner, store->path, &store->options, place, found->error,
                        sizeof found->error)) {
     case OWNER_OPENED: return FOUND_NOBODY;
