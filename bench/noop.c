@@ -71,11 +71,12 @@ static int listen_on_port(uint16_t port)
 static int listen_on_path(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path) {
+    size_t length = strlen(path);
+    if (length >= sizeof address.sun_path) {
         fprintf(stderr, "noop: too long a path\n");
         exit(2);
     }
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, length);
     return listen_on((const struct sockaddr *)&address, sizeof address);
 }
 
