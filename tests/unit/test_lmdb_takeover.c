@@ -8,8 +8,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,8 +21,19 @@
 #include "store/lmdb/folder.h"
 #include "store/lmdb/op_wire.h"
 #include "store/lmdb/owner_socket.h"
+#include "store/lmdb/serving.h"
 
 #define C ENTRY_CREDIT
+
+/* What the clock is ahead. (The linker makes __wrap_X and __real_X of a wrapped call X.)
+ * NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+static _Atomic int64_t ahead_ms;
+__typeof__(serving_clock_ms) __real_serving_clock_ms, __wrap_serving_clock_ms;
+int64_t __wrap_serving_clock_ms(void)
+{
+    return __real_serving_clock_ms() + atomic_load(&ahead_ms);
+}
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 /* --- an owner that dies, played here -------------------------------------------------------- */
 
@@ -38,7 +52,7 @@ static void *greet_one(void *context)
     return context;
 }
 
-static void played_begin(void)
+static void played_listen(void *(*greet)(void *context))
 {
     char error[300];
     member_join(first);
@@ -48,7 +62,12 @@ static void played_begin(void)
     played.listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(played.listener, (struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(listen(played.listener, 1), 0);
-    assert_int_equal(pthread_create(&played.thread, NULL, greet_one, NULL), 0);
+    assert_int_equal(pthread_create(&played.thread, NULL, greet, NULL), 0);
+}
+
+static void played_begin(void)
+{
+    played_listen(greet_one);
     member_join(second);
     assert_int_equal(pthread_join(played.thread, NULL), 0);
 }
@@ -142,6 +161,85 @@ static void what_was_only_to_be_read_is_refused_at_the_end(void **state)
     lose(ops);
     member_leave(second);
     expect_lost(ops, OUTCOME_DOWN);
+    played_dies();
+}
+
+static void who_takes_over_a_full_disk_is_not_sure_of_its_health(void **state)
+{
+    (void)state;
+    struct op ops[LOST];
+    struct rlimit before, little = {.rlim_cur = 1 << 17};
+    lose(ops);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    little.rlim_max = before.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    played_dies();
+    member_take_all(second, LOST);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(ops[1].outcome, OUTCOME_OK);
+    assert_int_equal(ops[3].outcome, OUTCOME_NO_SPACE);
+}
+
+static void with_an_owner_that_is_silent_too_long_a_guest_is_not_well(void **state)
+{
+    (void)state;
+    struct op entry = entry_op(1, C, 1, NULL), health = {.kind = OP_HEALTH};
+    played_begin();
+    assert_int_equal(member_submit(second, &entry, 1), 1);
+    played_hears(1);
+    atomic_store(&ahead_ms, ANSWER_TIMEOUT_MS + 1000);
+    bool at_once = store_submit(second->store, &health);
+    atomic_store(&ahead_ms, 0);
+    assert_true(at_once);
+    assert_int_equal(health.outcome, OUTCOME_DOWN);
+    played_dies();
+    member_take_all(second, 1);
+    assert_int_equal(entry.outcome, OUTCOME_UNKNOWN);
+    assert_int_equal(member_health(second), OUTCOME_OK);
+}
+
+static void *greet_as_another_version(void *context)
+{
+    uint8_t greeting[OP_GREETING_BYTES];
+    op_greeting_encode(greeting, false);
+    greeting[OP_GREETING_BYTES - 2]++;
+    played.fd = accept(played.listener, NULL, NULL);
+    (void)!send(played.fd, greeting, sizeof greeting, MSG_NOSIGNAL);
+    return context;
+}
+
+static void an_owner_of_another_version_is_not_joined(void **state)
+{
+    (void)state;
+    played_listen(greet_as_another_version);
+    assert_false(member_try_to_join(second, false));
+    assert_int_equal(pthread_join(played.thread, NULL), 0);
+    assert_non_null(strstr(second->error, "another version of crebito"));
+    played_dies();
+}
+
+static void *swap_and_greet(void *context)
+{
+    uint8_t greeting[OP_GREETING_BYTES];
+    op_greeting_encode(greeting, false);
+    played.fd = accept(played.listener, NULL, NULL);
+    if (rename(members_path, members_aside) == 0 && mkdir(members_path, 0700) == 0)
+        (void)!send(played.fd, greeting, sizeof greeting, MSG_NOSIGNAL);
+    return context;
+}
+
+static void who_is_greeted_in_another_folder_does_not_stay(void **state)
+{
+    (void)state;
+    char byte;
+    played_begin();
+    int dead = played.fd;
+    assert_int_equal(pthread_create(&played.thread, NULL, swap_and_greet, NULL), 0);
+    close(dead);
+    assert_int_equal(pthread_join(played.thread, NULL), 0);
+    assert_int_equal(recv(played.fd, &byte, 1, 0), 0);
+    assert_int_equal(member_book(second, 1, C, 1), OUTCOME_DOWN);
     played_dies();
 }
 
@@ -313,6 +411,10 @@ int main(void)
         TEST(what_was_only_to_be_read_is_asked_of_the_next_owner),
         TEST(what_was_only_to_be_read_is_refused_when_there_is_no_owner),
         TEST(what_was_only_to_be_read_is_refused_at_the_end),
+        TEST(who_takes_over_a_full_disk_is_not_sure_of_its_health),
+        TEST(with_an_owner_that_is_silent_too_long_a_guest_is_not_well),
+        TEST(an_owner_of_another_version_is_not_joined),
+        TEST(who_is_greeted_in_another_folder_does_not_stay),
         TEST(without_an_owner_ops_wait_and_are_then_refused_until_there_is_one),
         TEST(what_waited_for_an_owner_is_booked_by_the_one_that_comes),
         TEST(a_bank_whose_data_is_gone_is_not_made_anew),
