@@ -38,7 +38,13 @@ static void whoever_comes_later_serves_the_same_bank(void **state)
             assert_int_equal(op.account.recent_count, i + 1);
         }
     }
-    assert_int_equal(member_statement(second, 6).outcome, OUTCOME_NO_CLIENT);
+    for (uint32_t who = 5; who <= 6; who++) {
+        enum outcome there = who == 5 ? OUTCOME_OK : OUTCOME_NO_CLIENT;
+        struct op is_there = {.kind = OP_CLIENT, .client = who};
+        for (int twice = 0; twice < 2; twice++)
+            assert_int_equal(member_asked(second, is_there).outcome, there);
+        assert_int_equal(member_statement(second, who).outcome, there);
+    }
     assert_int_equal(member_asked(second, open_op(6, 70, 7)).outcome, OUTCOME_OK);
     assert_int_equal(member_statement(third, 6).account.balance_cents, 7);
     assert_int_equal(member_asked(third, limit_op(6, 10)).outcome, OUTCOME_OK);
