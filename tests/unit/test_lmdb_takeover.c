@@ -136,7 +136,8 @@ static void what_was_only_to_be_read_is_asked_of_the_next_owner(void **state)
     assert_int_equal(pthread_join(played.thread, NULL), 0); /* it has come back */
     played_hears(2);
     member_take_all(second, 2);
-    expect_lost(ops, UNTOUCHED);
+    assert_int_equal(ops[0].outcome, OUTCOME_UNKNOWN);
+    assert_int_equal(ops[2].outcome, OUTCOME_UNKNOWN);
     played_dies();
     member_take_all(second, 2);
     expect_lost(ops, OUTCOME_OK);
@@ -240,6 +241,30 @@ static void who_is_greeted_in_another_folder_does_not_stay(void **state)
     assert_int_equal(pthread_join(played.thread, NULL), 0);
     assert_int_equal(recv(played.fd, &byte, 1, 0), 0);
     assert_int_equal(member_book(second, 1, C, 1), OUTCOME_DOWN);
+    played_dies();
+}
+
+static void *greet_late(void *context)
+{
+    const int fd = accept(played.listener, NULL, NULL);
+    uint8_t greeting[OP_GREETING_BYTES];
+    op_greeting_encode(greeting, false);
+    a_while(100); /* by then it closes */
+    played.fd = fd;
+    (void)!send(fd, greeting, sizeof greeting, MSG_NOSIGNAL);
+    return context;
+}
+
+static void a_store_closes_while_it_waits_to_be_greeted(void **state)
+{
+    (void)state;
+    played_begin();
+    int dead = played.fd;
+    assert_int_equal(pthread_create(&played.thread, NULL, greet_late, NULL), 0);
+    close(dead);
+    a_while(50);
+    member_leave(second);
+    assert_int_equal(pthread_join(played.thread, NULL), 0);
     played_dies();
 }
 
@@ -415,6 +440,7 @@ int main(void)
         TEST(with_an_owner_that_is_silent_too_long_a_guest_is_not_well),
         TEST(an_owner_of_another_version_is_not_joined),
         TEST(who_is_greeted_in_another_folder_does_not_stay),
+        TEST(a_store_closes_while_it_waits_to_be_greeted),
         TEST(without_an_owner_ops_wait_and_are_then_refused_until_there_is_one),
         TEST(what_waited_for_an_owner_is_booked_by_the_one_that_comes),
         TEST(a_bank_whose_data_is_gone_is_not_made_anew),
