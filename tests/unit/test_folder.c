@@ -152,6 +152,32 @@ static void nobody_owns_what_is_free_or_missing_or_cannot_be_asked(void **state)
     assert_string_equal(owner, "");
 }
 
+/* --- is it still there? --------------------------------------------------------------------- */
+
+static void a_folder_is_known_by_where_it_is_and_not_by_its_name(void **state)
+{
+    (void)state;
+    struct folder folder;
+    struct folder_place there, other;
+    assert_false(folder_find(&there, path));
+    assert_true(take(&folder));
+    assert_true(folder_find(&there, path));
+    assert_true(folder_is(&folder, &there));
+    other = there;
+    assert_true(folder_same(&there, &other));
+    other.device++; /* the same number, of another file system */
+    assert_false(folder_same(&there, &other));
+    assert_false(folder_is(&folder, &other));
+    other = there;
+    other.number++;
+    assert_false(folder_same(&there, &other));
+    fail_one("fstat", 0, EIO);
+    bool is = folder_is(&folder, &there);
+    assert_true(fail_none());
+    assert_false(is); /* who does not know does not say so */
+    folder_release(&folder);
+}
+
 /* --- opening what is in it ------------------------------------------------------------------ */
 
 static bool try_open(struct environment *environment)
@@ -236,6 +262,7 @@ int main(void)
         TEST(a_parent_that_is_not_ours_to_read_is_no_reason_to_fail),
         TEST(an_owner_who_could_not_leave_a_name_still_owns_it),
         TEST(nobody_owns_what_is_free_or_missing_or_cannot_be_asked),
+        TEST(a_folder_is_known_by_where_it_is_and_not_by_its_name),
         TEST(whatever_call_fails_an_environment_is_open_or_closed),
         TEST(an_lmdb_file_with_a_value_called_meta_is_not_ours),
         TEST(a_data_file_of_which_the_size_is_not_known_is_not_trusted),
