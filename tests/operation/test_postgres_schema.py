@@ -253,6 +253,19 @@ def test_status_says_what_a_database_holds(empty):
         assert line in text, text
 
 
+def test_status_counts_no_table_that_is_large(empty):
+    """A container's health check asks it every few seconds."""
+    init(empty)
+    book_all_kinds(empty)
+    # Nothing else tells a count from an estimate but that this one is wrong.
+    empty.psql("UPDATE pg_class SET reltuples = 200000 WHERE relname IN ('Chaves', 'Transacoes')")
+    store = status(empty)
+    assert (store["accounts"], store["records"], store["keys"]) == (6, 67, 200000)
+    empty.psql("UPDATE pg_class SET reltuples = 300000 WHERE relname = 'Clientes'")
+    store = status(empty)
+    assert (store["accounts"], store["records"], store["keys"]) == (300000, 200000, 200000)
+
+
 def test_status_says_that_a_server_does_not_flush():
     with Cluster(fsync="off", full_page_writes="off") as cluster:
         database = cluster.create()
