@@ -23,6 +23,9 @@
 struct backend {
     const struct backend_calls *calls;
     uint32_t lanes; /* how many commits it can make at the same time, 1 .. LANES_MAX */
+    /* After a batch of several, with few waiting: how long more are waited for. For a store in which a batch
+     * costs much more than an op. */
+    uint32_t gather_us;
 };
 
 struct backend_calls {

@@ -108,6 +108,14 @@ uint32_t queue_take_batch(struct queue *queue, uint32_t lane_number, struct op *
     return count;
 }
 
+uint32_t queue_waiting(struct queue *queue, uint32_t lane)
+{
+    pthread_mutex_lock(&queue->mutex);
+    uint32_t count = queue->lanes[lane].waiting.count;
+    pthread_mutex_unlock(&queue->mutex);
+    return count;
+}
+
 void queue_answer(struct queue *queue, struct op **batch, uint32_t count)
 {
     struct port *to_wake[BATCH_OPS_MAX];

@@ -12,7 +12,7 @@
  * Ownership  Ops belong to their submitter; the queue links them. A port, and what its wake needs,
  *            must outlive the committers: it may be woken for answers that it has taken already.
  * Threads    Submitter, each with a port of its own: port_*. Committer of a lane: queue_take_batch,
- *            queue_answer. Whoever knows that nothing more will be handed over: queue_close.
+ *            queue_waiting, queue_answer. Whoever knows that nothing more will be handed over: queue_close.
  * Errors     A full port refuses.
  * Not here   What an op means.
  */
@@ -67,6 +67,9 @@ void queue_close(struct queue *queue); /* nothing more will be handed over */
  * 0: closed, and the lane is empty. */
 MUST_CHECK uint32_t queue_take_batch(struct queue *queue, uint32_t lane, struct op **batch,
                                      uint32_t batch_max);
+
+/* How many ops wait in the lane now. */
+uint32_t queue_waiting(struct queue *queue, uint32_t lane);
 
 /* Gives a batch of at most BATCH_OPS_MAX back, and wakes each submitter that has not been told of
  * answers yet. */

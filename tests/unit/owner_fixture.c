@@ -101,7 +101,7 @@ static bool answer_now(void *context, struct op *op)
 }
 
 static const struct backend_calls calls = {.commit = commit};
-static struct backend backend = {&calls, 1};
+static struct backend backend = {.calls = &calls, .lanes = 1};
 
 bool owner_open(void)
 {

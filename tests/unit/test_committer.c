@@ -50,7 +50,7 @@ static void wake(void *context)
 }
 
 static const struct backend_calls calls = {.commit = commit};
-static struct backend backend = {&calls, 1};
+static struct backend backend = {.calls = &calls, .lanes = 1};
 static struct committer committer;
 
 static int setup(void **state)
@@ -161,6 +161,71 @@ static void signals_are_left_to_the_main_thread(void **state)
     assert_int_equal(sigismember(&before, SIGTERM), 0);
 }
 
+/* --- a store that gathers ------------------------------------------------------------------- */
+
+enum { GATHER_US = 400000 };
+
+static int setup_gathering(void **state)
+{
+    backend.gather_us = GATHER_US;
+    return setup(state);
+}
+
+static int teardown_gathering(void **state)
+{
+    (void)state;
+    backend.gather_us = 0;
+    return 0;
+}
+
+/* One after the other, each when the one before is answered; how many batches these are. */
+static uint32_t batches_of(const int *counts, int turns)
+{
+    const struct timespec a_while = {0, 20000000};
+    uint32_t before = batches;
+    int first = 0;
+    for (int i = 0; i < turns; i++) {
+        submit(first, counts[i]);
+        first += counts[i];
+        sem_post(&go_on);
+        nanosleep(&a_while, NULL);
+    }
+    stop();
+    return batches - before;
+}
+
+static void after_a_batch_of_several_more_are_waited_for(void **state)
+{
+    (void)state;
+    static const int counts[] = {2, 1, 1, 1};
+    assert_int_equal(batches_of(counts, COUNT_OF(counts)), 2);
+    assert_int_equal(committed, 5);
+}
+
+static void a_lone_op_waits_for_nobody(void **state)
+{
+    (void)state;
+    static const int counts[] = {1, 1, 1, 1};
+    assert_int_equal(batches_of(counts, COUNT_OF(counts)), 4);
+}
+
+static void where_many_wait_already_nobody_else_is_waited_for(void **state)
+{
+    (void)state;
+    struct timespec began_at, ended_at;
+    submit(0, 2);
+    expect_soon(&began);
+    submit(2, 100);
+    clock_gettime(CLOCK_MONOTONIC, &began_at);
+    sem_post(&go_on);
+    expect_soon(&began); /* the hundred, at once */
+    clock_gettime(CLOCK_MONOTONIC, &ended_at);
+    stop();
+    int64_t waited_us = (ended_at.tv_sec - began_at.tv_sec) * INT64_C(1000000) +
+                        (ended_at.tv_nsec - began_at.tv_nsec) / 1000;
+    assert_true(waited_us < GATHER_US);
+}
+
 /* --- two lanes ------------------------------------------------------------------------------ */
 
 static atomic_int of_lane[2], wrong_lane;
@@ -184,7 +249,7 @@ static void a_commit_of_one_lane_does_not_wait_for_that_of_another(void **state)
 {
     (void)state;
     static const struct backend_calls lane_calls = {.commit = commit_in_lane};
-    static struct backend two = {&lane_calls, 2};
+    static struct backend two = {.calls = &lane_calls, .lanes = 2};
     static struct committer each[2];
     sem_init(&began, 0, 0);
     sem_init(&wakes, 0, 0);
@@ -232,6 +297,12 @@ int main(void)
         cmocka_unit_test_setup(what_comes_during_a_commit_shares_the_next_ones, setup),
         cmocka_unit_test_setup(stopping_commits_what_was_submitted, setup),
         cmocka_unit_test_setup(signals_are_left_to_the_main_thread, setup),
+        cmocka_unit_test_setup_teardown(after_a_batch_of_several_more_are_waited_for,
+                                        setup_gathering, teardown_gathering),
+        cmocka_unit_test_setup_teardown(a_lone_op_waits_for_nobody, setup_gathering,
+                                        teardown_gathering),
+        cmocka_unit_test_setup_teardown(where_many_wait_already_nobody_else_is_waited_for,
+                                        setup_gathering, teardown_gathering),
         cmocka_unit_test(a_commit_of_one_lane_does_not_wait_for_that_of_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,10 +24,9 @@
 #include "store/thread.h"
 
 enum {
-    OPEN_PATIENCE_MS =
-        5000,           /* an owner that is there and does not listen yet: it creates the store */
-    PATIENCE_MS = 1000, /* between two owners, ops wait so long */
-    MEET_TIMEOUT_MS = 5000, /* to be greeted */
+    OPEN_PATIENCE_MS = 5000, /* for an owner that does not listen yet, as it makes the store */
+    PATIENCE_MS = 1000,      /* between two owners, ops wait so long */
+    MEET_TIMEOUT_MS = 1000,  /* to be greeted */
     SEEK_PAUSE_MS = 5,
     ABSENT_PAUSE_MS = 100,
 };
@@ -49,6 +48,7 @@ struct lmdb_store {
     struct guest guest; /* only of a process that came second */
     bool came_second;
     struct queue *queue;
+    char asked[128]; /* the owner, as it describes itself */
     pthread_t steward;
     bool has_steward;
 
@@ -258,26 +258,41 @@ static void answer_lost(struct lmdb_store *store, struct owner *owner)
     queue_answer(store->queue, lost, count);
 }
 
-static void log_role(const struct lmdb_store *store, const char *what)
+/* A command is no bank, and its user has not asked. */
+static void log_role(const struct lmdb_store *store, const char *what, const char *owner)
 {
-    char owner[128];
+    if (store->options.serves)
+        log_line(LOG_INFO, what, "store", store->path, "owner", owner, NULL);
+}
+
+/* True: the one that we had. It has hung up since it has too many guests, and will again. */
+static bool meet_owner(struct lmdb_store *store)
+{
+    char owner[sizeof store->asked];
     folder_owner(store->path, owner, sizeof owner);
-    log_line(LOG_INFO, what, "store", store->path, "owner", owner, NULL);
+    if (strcmp(owner, store->asked) == 0)
+        return true;
+    memcpy(store->asked, owner, sizeof owner);
+    log_role(store, "another process owns the store, and serves this one", owner);
+    return false;
 }
 
 static void become_owner(struct lmdb_store *store, struct owner *owner)
 {
+    char self[sizeof store->asked];
+    folder_owner(store->path, self, sizeof self);
     answer_lost(store, owner);
     owner_admit(owner, store->queue);
-    log_role(store, "this process owns the store now");
+    log_role(store, "this process owns the store now", self);
     atomic_store(&store->owner, owner);
     enter(store, OWNER);
 }
 
 static void become_guest(struct lmdb_store *store, int fd)
 {
+    if (meet_owner(store))
+        rest(ABSENT_PAUSE_MS);
     guest_link(&store->guest, fd);
-    log_role(store, "another process owns the store, and serves this one");
     enter(store, GUEST);
 }
 
@@ -403,7 +418,7 @@ static bool begin_as_guest(struct lmdb_store *store, int fd)
     store->options.must_exist = true;
     guest_link(&store->guest, fd);
     store->role = GUEST;
-    log_role(store, "another process owns the store, and serves this one");
+    (void)meet_owner(store);
     return true;
 }
 

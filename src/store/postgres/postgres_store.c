@@ -19,6 +19,8 @@ enum { /* where the caller of store_open() has no opinion */
 
 enum { KNOCK_PAUSE_MS = 100 };
 
+enum { GATHER_US = 2000 }; /* docs/decisions/0013: a call for each client costs what many ops do */
+
 enum { READING_LANE = 0 };
 
 struct postgres_store {
@@ -110,7 +112,7 @@ struct backend *postgres_store_open(const char *url, const struct store_options 
         snprintf(error, error_size, "out of memory");
         goto free_all;
     }
-    store->backend = (struct backend){.calls = &calls, .lanes = lanes};
+    store->backend = (struct backend){.calls = &calls, .lanes = lanes, .gather_us = GATHER_US};
     store->workers.session = (struct session_options){
         .url = url,
         .connect_timeout_s = or_usual(options->connect_timeout_s, CONNECT_TIMEOUT_S),
