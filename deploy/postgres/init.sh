@@ -17,5 +17,10 @@ GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO crebito;
 GRANT DELETE ON "Chaves" TO crebito;
 SQL
 
+# By the socket come the instances, as their role and no other, and whoever is this user in this container. (The server
+# that is started next reads it.)
+rules=$(printf 'local all crebito trust\nlocal all %s peer\nlocal all all reject\n' "$POSTGRES_USER" && cat "$PGDATA/pg_hba.conf")
+echo "$rules" >"$PGDATA/pg_hba.conf"
+
 # Who was given no password of their own has none that others could know either: no login but by the socket.
 [ "$POSTGRES_PASSWORD" != unset ] || ask -c "ALTER ROLE \"$POSTGRES_USER\" PASSWORD NULL"

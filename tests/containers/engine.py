@@ -142,7 +142,7 @@ class Stack(Bank):
         return started
 
     def psql(self, statement, user="postgres", host="/var/run/postgresql", password="", check=True):
-        return docker("exec", "--env", f"PGPASSWORD={password}", self.container("db"), "psql", "-q", "-h", host,
+        return docker("exec", "--user", "postgres", "--env", f"PGPASSWORD={password}", self.container("db"), "psql", "-q", "-h", host,
                       "-U", user, "-d", "rinha", "-v", "ON_ERROR_STOP=1", "-c", statement, check=check)
 
     def status(self, service):

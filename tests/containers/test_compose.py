@@ -183,6 +183,15 @@ def test_the_instances_may_do_what_serving_takes_and_no_more(stack):
         assert done.returncode != 0 and ("permission denied" in done.stderr or "must be owner" in done.stderr), done
 
 
+def test_an_instance_is_its_own_role_in_the_database_and_can_be_no_other(stack):
+    if stack.is_embedded:
+        return
+    for role in ("postgres", "nobody"):
+        done = docker("exec", stack.container(BANKS[0]), "/usr/bin/crebito", "init", "--database",
+                      f"postgres://{role}@/rinha?host=/run/postgresql", check=False)
+        assert done.returncode != 0 and ("authentication failed" in done.stderr or "rejects" in done.stderr), done
+
+
 def test_variables_that_are_not_set_are_no_error_in_any_file(stack):
     services = json.loads(stack.compose("config", "--format", "json", override=False))["services"]
     assert {"nginx", *BANKS} <= set(services)

@@ -436,6 +436,7 @@ def test_an_owner_that_is_stopped_is_unknown_for_its_guests_until_it_goes_on(sto
             assert is_problem(answers[1], 503, "indisponivel") and is_problem(answers[2], 503, "indisponivel")
             assert is_problem(guest.get("/healthz"), 503, "indisponivel")  # at once, by now
             assert is_problem(guest.post_body(b"{}"), 422, "campo-invalido")
+            assert guest.log.count("the owner of the store does not answer") == 1
             os.kill(owner.process.pid, signal.SIGCONT)
             give_up = time.monotonic() + 20
             while guest.get("/healthz").status != 200:
@@ -444,3 +445,4 @@ def test_an_owner_that_is_stopped_is_unknown_for_its_guests_until_it_goes_on(sto
             answer = guest.post(1, 1, key="k")
             assert answer.json()["saldo"] == 6 and answer.header("Idempotency-Replayed") == "true"
             assert guest.balance(1) == owner.balance(1) == 6
+            assert guest.log.count("the owner answers again") == 1

@@ -26,7 +26,6 @@
 enum {
     OPEN_PATIENCE_MS = 5000, /* for an owner that does not listen yet, as it makes the store */
     PATIENCE_MS = 1000,      /* between two owners, ops wait so long */
-    MEET_TIMEOUT_MS = 1000,  /* to be greeted */
     SEEK_PAUSE_MS = 5,
     ABSENT_PAUSE_MS = 100,
 };
@@ -48,7 +47,8 @@ struct lmdb_store {
     struct guest guest; /* only of a process that came second */
     bool came_second;
     struct queue *queue;
-    char asked[128]; /* the owner, as it describes itself */
+    char asked[128];  /* the owner, as it describes itself */
+    bool told_silent; /* the submitter's: the log has it that the owner does not answer */
     pthread_t steward;
     bool has_steward;
 
@@ -99,6 +99,18 @@ static bool is_closing(struct lmdb_store *store)
 
 /* --- ops ------------------------------------------------------------------------------------ */
 
+/* Asked by health checks, which come again and again. */
+static bool owner_is_silent(struct lmdb_store *store)
+{
+    bool silent = guest_stuck(&store->guest);
+    if (silent != store->told_silent)
+        log_line(silent ? LOG_ERROR : LOG_INFO,
+                 silent ? "the owner of the store does not answer" : "the owner answers again",
+                 "store", store->path, NULL);
+    store->told_silent = silent;
+    return silent;
+}
+
 static bool answer_now(struct backend *backend, struct op *op)
 {
     struct lmdb_store *store = store_of(backend);
@@ -107,7 +119,7 @@ static bool answer_now(struct backend *backend, struct op *op)
         return owner_answer_now(owner, op);
     if (op->kind == OP_CLIENT && known_has(&store->known, op->client))
         op->outcome = OUTCOME_OK;
-    else if (op->kind == OP_HEALTH && guest_stuck(&store->guest))
+    else if (op->kind == OP_HEALTH && owner_is_silent(store))
         op->outcome = OUTCOME_DOWN;
     else
         return false;
@@ -190,11 +202,11 @@ static bool may_join(const struct lmdb_store *store, bool durable, struct found 
 }
 
 static enum finding join_owner(const struct lmdb_store *store, const struct folder_place *place,
-                               struct found *found)
+                               int timeout_ms, struct found *found)
 {
     struct owner_call call = {
         .path = store->path,
-        .deadline_ms = serving_clock_ms() + MEET_TIMEOUT_MS,
+        .deadline_ms = serving_clock_ms() + timeout_ms,
         .error = found->error,
         .error_size = sizeof found->error,
     };
@@ -216,8 +228,9 @@ static enum finding join_owner(const struct lmdb_store *store, const struct fold
     return FOUND_OWNER;
 }
 
+/* `timeout_ms`: how long an owner has to greet us. */
 static enum finding find(const struct lmdb_store *store, const struct folder_place *place,
-                         struct found *found)
+                         int timeout_ms, struct found *found)
 {
     /* Before its lock is tried for: somebody else's folder would find it held now and then. */
     if (!in_place(store, place, found))
@@ -226,7 +239,7 @@ static enum finding find(const struct lmdb_store *store, const struct folder_pla
                        sizeof found->error)) {
     case OWNER_OPENED: return FOUND_NOBODY;
     case OWNER_NOT_OPENED: return FOUND_WRONG;
-    case OWNER_HELD: return join_owner(store, place, found);
+    case OWNER_HELD: return join_owner(store, place, timeout_ms, found);
     }
     return FOUND_WRONG;
 }
@@ -312,7 +325,7 @@ static void seek(struct lmdb_store *store)
     bool absent = false;
     enter(store, SEEKING);
     while (!is_closing(store)) {
-        switch (find(store, &store->place, &found)) {
+        switch (find(store, &store->place, PATIENCE_MS, &found)) {
         case FOUND_NOBODY: become_owner(store, found.owner); return;
         case FOUND_OWNER: become_guest(store, found.fd); return;
         case FOUND_BUSY:
@@ -402,7 +415,8 @@ static enum finding find_first(const struct lmdb_store *store, struct found *fou
     int64_t patience_ms = store->options.must_exist ? 0 : OPEN_PATIENCE_MS;
     int64_t give_up_ms = serving_clock_ms() + patience_ms;
     enum finding finding;
-    while ((finding = find(store, NULL, found)) == FOUND_BUSY && serving_clock_ms() < give_up_ms)
+    while ((finding = find(store, NULL, OPEN_PATIENCE_MS, found)) == FOUND_BUSY &&
+           serving_clock_ms() < give_up_ms)
         rest(SEEK_PAUSE_MS);
     return finding;
 }
