@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from bank import is_problem, post, request, together
+from bank import crebito, is_problem, post, request, together
 from ledger import audit, booked
 from load import Load
 from places import bank_on_its_own_server, gone_and_back, healthy, wait_for
@@ -162,3 +162,16 @@ def test_a_server_that_stands_still_for_longer_than_anybody_waits():
         waited = [sent.ended - sent.began for sent in load.sent]
         assert max(waited) < 20, max(waited)
         load.judge(database)
+
+
+def test_a_bank_whose_clients_a_crash_has_taken_is_not_well(cluster, serve):
+    """In the contest's profile: what is left answers, but there is nobody that it could serve."""
+    database = cluster.create()
+    assert crebito("init", "--database", database.url, "--profile", "contest").returncode == 0
+    bank = serve(database, "--durability", "none")
+    assert bank.get("/healthz").status == 200
+    assert bank.get("/clientes/9/extrato").status == 404
+    cluster.kill().start()
+    assert database.psql('SELECT count(*) FROM "Clientes"') == "0"
+    wait_for(lambda: bank.get("/clientes/9/extrato").status == 404, lambda: bank.log)  # It asks the server again.
+    assert is_problem(bank.get("/healthz"), 503, "indisponivel")

@@ -151,7 +151,9 @@ static const struct {
     {STATEMENT_CLIENTS, "SELECT \"Id\" FROM \"Clientes\" WHERE \"Id\" = ANY ($1::int4[])"},
     {STATEMENT_LEARN, "SELECT \"Id\" FROM \"Clientes\" LIMIT $1::int4"},
     {STATEMENT_HEALTH,
-     "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'"},
+     /* Without clients: a crash has emptied tables that are UNLOGGED. */
+     "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'"
+     " AND EXISTS (SELECT FROM \"Clientes\")"},
     {STATEMENT_HURRY, "SELECT set_config('lock_timeout', '10ms', true)"}, /* this transaction's */
     {STATEMENT_FORGET, "SELECT DeleteChaves($1::int8 * interval '1 microsecond', $2::int4,"
                        " timestamptz 'epoch' + $3::int8 * interval '1 microsecond')"},
