@@ -4,7 +4,8 @@
  *
  * Purpose    Group commit: take whatever ops are waiting, commit them as one batch, answer them.
  *            While a batch is being flushed the next one gathers, so batches grow with the load.
- *            A lone op is never made to wait for others.
+ *            Only after a batch of several, and only if the backend asks for it, are others waited for
+ *            (gather_us).
  * Invariant  One batch at a time of its lane, in the order of submission; answered only after
  *            commit().
  * Ownership  Borrows the queue and the backend until committer_stop() returns.

@@ -9,7 +9,8 @@
  *            effect one at a time, in one order that every answer agrees with.
  * Ownership  The store owns itself and its threads; ops stay their submitter's memory (op.h).
  * Threads    One thread submits, hands over and takes back; `wake` is called from the store's own
- *            threads. Other processes ask through store_ask(), in one order with everybody.
+ *            threads. Other processes open the same store, or ask through store_ask(), in one order
+ *            with everybody.
  * Errors     store_open() returns false and a sentence for the operator. Everything later is an
  *            outcome of an op; the store logs when its ability to serve changes.
  * Not here   Requests, replies, deadlines: an op that takes long is the submitter's to give up on.

@@ -51,7 +51,6 @@ enum outcome member_health(struct member *member);
 void a_while(int ms);
 
 /* How many there are; and that it is so many, once an owner has closed what a peer has closed. */
-unsigned open_files(void);
 void expect_open_files(unsigned count);
 
 /* How often a part is in a text. */

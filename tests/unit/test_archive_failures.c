@@ -5,7 +5,6 @@
  */
 #include "unit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -115,17 +114,6 @@ static const struct job {
 
 /* --- one failure after the other ------------------------------------------------------------- */
 
-static int open_files(void)
-{
-    int files = 0;
-    DIR *listing = opendir("/proc/self/fd");
-    assert_non_null(listing);
-    while (readdir(listing) != NULL)
-        files++;
-    closedir(listing);
-    return files;
-}
-
 static bool is_there(const char *path)
 {
     return access(path, F_OK) == 0;
@@ -172,7 +160,7 @@ static void remove_target(void)
 /* True: the call was there to fail. */
 static bool run_with_failure(const struct job *job, const char *calls, unsigned working, int code)
 {
-    int files = open_files();
+    unsigned files = open_files();
     memset(&task, 0, sizeof task);
     error[0] = '\0';
     fail_one(calls, working, code);

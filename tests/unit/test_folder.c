@@ -5,7 +5,6 @@
  */
 #include "unit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -32,17 +31,6 @@ static int teardown(void **state)
     (void)state;
     temporary_remove(path);
     return 0;
-}
-
-static unsigned open_files(void)
-{
-    unsigned count = 0;
-    DIR *listing = opendir("/proc/self/fd");
-    assert_non_null(listing);
-    while (readdir(listing))
-        count++;
-    closedir(listing);
-    return count;
 }
 
 static bool take(struct folder *folder)

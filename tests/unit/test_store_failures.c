@@ -5,7 +5,6 @@
  */
 #include "unit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,17 +13,6 @@
 #include "store_client.h"
 
 #define MAP (UINT64_C(64) << 20)
-
-static unsigned open_files(void)
-{
-    unsigned count = 0;
-    DIR *listing = opendir("/proc/self/fd");
-    assert_non_null(listing);
-    while (readdir(listing))
-        count++;
-    closedir(listing);
-    return count;
-}
 
 /* Tries to open with the call after some that work failing. Was there one? */
 static bool open_with_a_failure(unsigned calls, int error)

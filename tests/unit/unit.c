@@ -5,6 +5,7 @@
 #define _GNU_SOURCE /* memfd_create */
 #include "unit.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -136,4 +137,15 @@ const char *capture_end(void)
     close(captured.before);
     close(captured.file);
     return text;
+}
+
+unsigned open_files(void)
+{
+    unsigned count = 0;
+    DIR *listing = opendir("/proc/self/fd");
+    assert_non_null(listing);
+    while (readdir(listing))
+        count++;
+    closedir(listing);
+    return count;
 }

@@ -40,4 +40,7 @@ bool asserts(void (*act)(const void *argument), const void *argument);
 void capture_begin(int fd);
 const char *capture_end(void);
 
+/* A number that is the same as long as no descriptor is opened or closed. */
+unsigned open_files(void);
+
 #endif

@@ -279,7 +279,7 @@ static void log_role(const struct lmdb_store *store, const char *what, const cha
 }
 
 /* True: the one that we had. It has hung up since it has too many guests, and will again. */
-static bool meet_owner(struct lmdb_store *store)
+static bool note_owner(struct lmdb_store *store)
 {
     char owner[sizeof store->asked];
     folder_owner(store->path, owner, sizeof owner);
@@ -303,7 +303,7 @@ static void become_owner(struct lmdb_store *store, struct owner *owner)
 
 static void become_guest(struct lmdb_store *store, int fd)
 {
-    if (meet_owner(store))
+    if (note_owner(store))
         rest(ABSENT_PAUSE_MS);
     guest_link(&store->guest, fd);
     enter(store, GUEST);
@@ -432,7 +432,7 @@ static bool begin_as_guest(struct lmdb_store *store, int fd)
     store->options.must_exist = true;
     guest_link(&store->guest, fd);
     store->role = GUEST;
-    (void)meet_owner(store);
+    (void)note_owner(store);
     return true;
 }
 
