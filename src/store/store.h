@@ -56,6 +56,7 @@ struct store_facts {
     uint64_t accounts;       /* accounts in the ledger */
     uint64_t records;        /* of the journal: openings, limits, entries */
     uint64_t keys;           /* idempotency keys remembered */
+    uint64_t commits;        /* of the folder, since it was made; 0: that is a server's to count */
     uint64_t used_bytes;     /* of the data file, of the tables */
     uint64_t capacity_bytes; /* used_bytes cannot pass this; 0: that is a server's to know */
     uint64_t free_bytes;     /* of the disk, for whoever serves it; a server's to know too */

@@ -263,10 +263,26 @@ def test_status_in_json_is_one_object_with_what_the_text_says(make_bank):
     text = status(bank).stdout
     assert f"{used / (1 << 20):.2f} MiB used" in text and re.search(r"^disk +\d+ MiB free$", text, re.M)
     assert store.pop("capacity_bytes") == 64 << 20
-    for name in ("database", "layout", "owner", "accounts", "records", "keys"):
+    for name in ("database", "layout", "owner", "accounts", "records", "keys", "commits"):
         assert str(store[name]) in text
     assert {name: store[name] for name in ("accounts", "records", "keys")} == {
         "accounts": 5, "records": 7, "keys": 1}
+
+
+@MAP
+def test_status_counts_the_commits_of_a_folder(make_bank):
+    bank = make_bank()
+
+    def commits():
+        found = json.loads(status(bank, "--json").stdout)["store"]["commits"]
+        assert re.search(rf"^commits +{found}$", status(bank).stdout, re.M)
+        return found
+
+    before = commits()
+    for _ in range(3):  # one at a time, so each is a batch of its own
+        assert bank.post(1, 5).status == 200
+    assert bank.post(1, 10**9, "d").status == 422  # and this changes nothing
+    assert commits() == before + 3
 
 
 @MAP

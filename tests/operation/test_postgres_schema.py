@@ -247,10 +247,11 @@ def test_status_says_what_a_database_holds(empty):
                             " ('Clientes', 'Transacoes', 'Chaves')"))
     assert store == {"database": f"postgres://127.0.0.1:{empty.cluster.port}/{empty.name}", "layout": 1,
                      "owner": store["owner"], "accounts": 6, "records": 67, "keys": 45,
-                     "used_bytes": bytes_, "capacity_bytes": None, "free_bytes": None}
+                     "commits": None, "used_bytes": bytes_, "capacity_bytes": None, "free_bytes": None}
     text = crebito("status", "--database", empty.url).stdout
     for line in ("owner     PostgreSQL ", "accounts  6\n", "records   67\n", "keys      45\n", " MiB used\n"):
         assert line in text, text
+    assert "commits" not in text
 
 
 def test_status_counts_no_table_that_is_large(empty):

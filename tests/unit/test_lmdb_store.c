@@ -265,6 +265,8 @@ static void an_inspection_counts_what_there_is(void **state)
     assert_int_equal(facts.accounts, 5);
     assert_int_equal(facts.records, 5 + 2);
     assert_int_equal(facts.keys, 1);
+    assert_int_equal(facts.commits,
+                     2 + 2); /* making it takes two; what is refused commits nothing */
     assert_int_equal(facts.capacity_bytes, UINT64_C(1) << 26);
     assert_in_range(facts.used_bytes, 4096, 1 << 20);
     assert_string_equal(facts.owner, "");

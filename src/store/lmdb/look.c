@@ -54,6 +54,7 @@ static bool look(struct store_facts *ret, const char *path, char *error, size_t 
         mdb_txn_abort(txn);
         if (result == MDB_SUCCESS && !undisturbed(&environment, txn_id))
             result = MDB_BAD_TXN;
+        facts.commits = txn_id; /* LMDB numbers them from 1 on */
     }
     if (result == MDB_SUCCESS)
         result = look_at_disk(&facts.free_bytes, path);
