@@ -1,15 +1,16 @@
 -- SPDX-License-Identifier: MIT
 --
--- api.lua - the load, for wrk: wrk … -s bench/api.lua URL -- mix | fill ID | statement ID
+-- api.lua - the load, for wrk: wrk … -s bench/api.lua URL -- mix [ID] | fill ID | statement ID [close] [counted]
 --
---   mix           the challenge's mix over the five clients: 3 % extratos, one credit to two debits
+--   mix [ID]      the challenge's mix over the five clients, or of one: 3 % extratos, one credit to two debits
 --   fill ID       credits and debits of one client
 --   statement ID  extratos of one client
 --
 -- A credit is worth the two debits it comes with, so that after each turn of the list every
 -- balance is where it was, and on the way never near a limit: all is accepted. The requests are
 -- made before the clock starts. The answers' statuses are counted by wrk itself (up to 399, and
--- above): a response() function here would cost the load generator a tenth of its speed.
+-- above): a response() function here would cost the load generator a tenth of its speed, so there
+-- is one only if the word `counted` follows. `close`: each request asks for its connection to be closed.
 -- Ends with one line of name=value, for harness.py.
 
 local threads = {}
@@ -44,9 +45,9 @@ local function shuffle(list)
 end
 
 local make = {
-  mix = function()
-    for i = 1, 485 do credit_and_its_debits(i % 5 + 1, i % 97 + 1) end
-    for i = 1, 45 do get(i % 5 + 1) end
+  mix = function(client)
+    for i = 1, 485 do credit_and_its_debits(client or i % 5 + 1, i % 97 + 1) end
+    for i = 1, 45 do get(client or i % 5 + 1) end
     shuffle(requests)
   end,
   fill = function(client)
@@ -57,11 +58,21 @@ local make = {
 
 function setup(thread) table.insert(threads, thread) end
 
+local function count_statuses()
+  statuses = {}
+  function response(status) statuses[status] = (statuses[status] or 0) + 1 end
+end
+
 function init(args)
-  make[args[1]](args[2])
+  local words = {}
+  for i = 2, #args do words[args[i]] = true end
+  make[args[1]](args[2] and args[2]:match("^%d+$"))
+  if words.counted then count_statuses() end
   size = #requests
   local count = 0
   for i, text in ipairs(requests) do
+    -- The first of the headers: noop.c looks no further.
+    if words.close then requests[i] = text:gsub("\r\n", "\r\nConnection: close\r\n", 1) end
     count = count + (text:sub(1, 4) == "POST" and 1 or 0)
     posts[i] = count
   end
@@ -74,16 +85,19 @@ function request()
 end
 
 function done(summary, latency)
-  local sent = 0
+  local sent, counted = 0, ""
   for _, thread in ipairs(threads) do
     local posts = thread:get("posts")
     local all, size = thread:get("requests_sent"), #posts
     sent = sent + math.floor(all / size) * posts[size] + (posts[all % size] or 0)
+    for status, count in pairs(thread:get("statuses") or {}) do -- of one thread: harness.py has no more
+      counted = counted .. string.format(" status_%d=%d", status, count)
+    end
   end
   local errors = summary.errors
   io.write(string.format(
-    "wrk: answers=%d microseconds=%d above_399=%d socket_errors=%d posts_sent=%d p50_us=%d p99_us=%d\n",
+    "wrk: answers=%d microseconds=%d above_399=%d socket_errors=%d posts_sent=%d p50_us=%d p99_us=%d p999_us=%d max_us=%d%s\n",
     summary.requests, summary.duration, errors.status,
     errors.connect + errors.read + errors.write + errors.timeout, sent,
-    latency:percentile(50), latency:percentile(99)))
+    latency:percentile(50), latency:percentile(99), latency:percentile(99.9), latency.max, counted))
 end

@@ -4,7 +4,8 @@
  *
  * Purpose    What one thread pays for the sockets alone: accept, wait, read, write. It parses
  *            nothing and answers whatever a read brought with one fixed reply, of the same
- *            bytes as the bank's to an accepted transaction.
+ *            bytes as the bank's to an accepted transaction. Where the first header is
+ *            `Connection: close` it says so too, and closes.
  * Invariant  One read, one reply; so a client must neither pipeline nor split a request.
  * Ownership  A connection is its descriptor; whoever sees it end closes it.
  * Threads    One.
@@ -15,6 +16,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,12 +32,15 @@ enum {
     READ_BYTES = 8192, /* far more than any request of the benchmark */
 };
 
-static const char reply[] = "HTTP/1.1 200 OK\r\n"
-                            "Date: Wed, 17 Jan 2024 02:34:41 GMT\r\n"
-                            "Content-Type: application/json\r\n"
-                            "Content-Length: 31\r\n"
-                            "\r\n"
-                            "{\"limite\":100000,\"saldo\":-9098}";
+#define HEAD                                  \
+    "HTTP/1.1 200 OK\r\n"                     \
+    "Date: Wed, 17 Jan 2024 02:34:41 GMT\r\n" \
+    "Content-Type: application/json\r\n"      \
+    "Content-Length: 31\r\n"
+#define BODY "\r\n{\"limite\":100000,\"saldo\":-9098}"
+
+static const char reply[] = HEAD BODY;
+static const char last_reply[] = HEAD "Connection: close\r\n" BODY;
 
 static void die(const char *what)
 {
@@ -97,14 +102,26 @@ static void accept_all(int epoll, int listener)
     }
 }
 
+/* The line after the first: no further, for that would be parsing. */
+static bool is_last(const char *request, size_t size)
+{
+    static const char line[] = "\nConnection: close\r";
+    const char *end = memchr(request, '\n', size);
+    return end && size - (size_t)(end - request) >= sizeof line - 1 &&
+           memcmp(end, line, sizeof line - 1) == 0;
+}
+
 static void answer(int fd)
 {
     char request[READ_BYTES];
     ssize_t got = read(fd, request, sizeof request);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
+    bool last = got > 0 && is_last(request, (size_t)got);
+    const char *text = last ? last_reply : reply;
+    size_t size = (last ? sizeof last_reply : sizeof reply) - 1;
     /* The socket's buffer is empty at each reply, so a short write is a broken client. */
-    if (got <= 0 || send(fd, reply, sizeof reply - 1, MSG_NOSIGNAL) != (ssize_t)(sizeof reply - 1))
+    if (got <= 0 || send(fd, text, size, MSG_NOSIGNAL) != (ssize_t)size || last)
         close(fd);
 }
 
