@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
 --
--- api.lua - the load, for wrk: wrk … -s bench/api.lua URL -- mix | fill ID | statement ID
+-- api.lua - the load, for wrk: wrk … -s bench/api.lua URL -- mix | mix FILE | fill ID | statement ID
 --
 --   mix           the challenge's mix over the five clients: 3 % extratos, one credit to two debits
+--   mix FILE      the same over the clients whose ids the file holds, one a line
 --   fill ID       credits and debits of one client
 --   statement ID  extratos of one client
 --
@@ -43,10 +44,20 @@ local function shuffle(list)
   end
 end
 
+local function clients_of(file)
+  local clients = {}
+  for line in io.lines(file) do table.insert(clients, line) end
+  return clients
+end
+
 local make = {
-  mix = function()
-    for i = 1, 485 do credit_and_its_debits(i % 5 + 1, i % 97 + 1) end
-    for i = 1, 45 do get(i % 5 + 1) end
+  mix = function(file)
+    local clients = file and clients_of(file) or { 1, 2, 3, 4, 5 }
+    local turns = math.max(530, #clients)
+    for i = 0, turns - 1 do
+      local client = clients[i % #clients + 1]
+      if i % 530 < 485 then credit_and_its_debits(client, i % 97 + 1) else get(client) end
+    end
     shuffle(requests)
   end,
   fill = function(client)

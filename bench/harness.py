@@ -119,6 +119,14 @@ class Server:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
+    def faults_and_writes(self):
+        """Page faults that the kernel settled by itself, those that waited for the disk, and bytes of
+        pages that it is to write there."""
+        proc = Path(f"/proc/{self.process.pid}")
+        fields = (proc / "stat").read_text().rsplit(")", 1)[1].split()
+        written = re.search(r"^write_bytes: (\d+)", (proc / "io").read_text(), re.M)
+        return int(fields[7]), int(fields[9]), int(written.group(1))
+
     def rss_anon_kib(self):
         return rss_anon_kib(self.process.pid)
 
@@ -203,15 +211,20 @@ def new_store(name):
         shutil.rmtree(store, ignore_errors=True)
 
 
-def entries(bank, store):
-    """How many transactions the store holds: all its records but the openings of its accounts."""
+def facts(bank, store):
+    """What `crebito status` says of a store."""
     run = subprocess.run(
         [bank, "status", "--json", "--database", f"lmdb:{store}"], capture_output=True, text=True
     )
     if not run.stdout:
         sys.exit(f"bench: `crebito status` says nothing of the store:\n{run.stderr}")
-    facts = json.loads(run.stdout)["store"]
-    return facts["records"] - facts["accounts"]
+    return json.loads(run.stdout)["store"]
+
+
+def entries(bank, store):
+    """How many transactions the store holds: all its records but the openings of its accounts."""
+    known = facts(bank, store)
+    return known["records"] - known["accounts"]
 
 
 class Verdict:
