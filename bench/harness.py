@@ -68,6 +68,16 @@ def rss_anon_kib(pid):
     return int(re.search(r"^RssAnon:\s+(\d+) kB", status, re.M).group(1))
 
 
+def written_bytes():
+    """What the disk that holds the stores was given so far, by whomever. A process's own count
+    (/proc/PID/io) is of the kernel's units of caching, of which some are many pages."""
+    device = os.stat(RUN).st_dev
+    counts = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat")
+    if not counts.exists():
+        sys.exit(f"bench: {RUN} is on no block device of its own: nothing counts what is written")
+    return int(counts.read_text().split()[6]) * 512
+
+
 def wrk(url, seconds, connections, *scenario):
     """Load it for some seconds; what the clients saw."""
     run = subprocess.run(
@@ -119,13 +129,10 @@ class Server:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
-    def faults_and_writes(self):
-        """Page faults that the kernel settled by itself, those that waited for the disk, and bytes of
-        pages that it is to write there."""
-        proc = Path(f"/proc/{self.process.pid}")
-        fields = (proc / "stat").read_text().rsplit(")", 1)[1].split()
-        written = re.search(r"^write_bytes: (\d+)", (proc / "io").read_text(), re.M)
-        return int(fields[7]), int(fields[9]), int(written.group(1))
+    def page_faults(self):
+        """Those that the kernel settled by itself, and those that waited for the disk."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return int(fields[7]), int(fields[9])
 
     def rss_anon_kib(self):
         return rss_anon_kib(self.process.pid)
