@@ -248,11 +248,11 @@ def main():
         rest = at_rest(options.bank, size)
         print(f"measuring {size.name}", flush=True)
         results.append((size, rest, under_load(options.bank, size, fresh, options)))
+        if options.json:  # each time: what comes next takes minutes, and may fail
+            options.json.write_text(json.dumps(
+                [{"clients": size.clients, "transactions": size.transactions, "at_rest": rest,
+                  "rounds": rounds} for size, rest, rounds in results], indent=1))
 
-    if options.json:
-        options.json.write_text(json.dumps(
-            [{"clients": size.clients, "transactions": size.transactions, "at_rest": rest,
-              "rounds": rounds} for size, rest, rounds in results], indent=1))
     show_rest(results)
     for connections in CONNECTIONS:
         show_load(results, connections)
