@@ -1,8 +1,10 @@
 -- SPDX-License-Identifier: MIT
 --
--- api.lua - the load, for wrk: wrk … -s bench/api.lua URL -- mix [ID] | fill ID | statement ID [close] [counted]
+-- api.lua - the load, for wrk: wrk … -s bench/api.lua URL -- mix [ID | FILE] | fill ID | statement ID [close] [counted]
 --
---   mix [ID]      the challenge's mix over the five clients, or of one: 3 % extratos, one credit to two debits
+--   mix           the challenge's mix over the five clients: 3 % extratos, one credit to two debits
+--   mix ID        the same of one client
+--   mix FILE      the same over the clients whose ids the file (a path with a slash) holds, one a line
 --   fill ID       credits and debits of one client
 --   statement ID  extratos of one client
 --
@@ -44,10 +46,20 @@ local function shuffle(list)
   end
 end
 
+local function clients_of(file)
+  local clients = {}
+  for line in io.lines(file) do table.insert(clients, line) end
+  return clients
+end
+
 local make = {
-  mix = function(client)
-    for i = 1, 485 do credit_and_its_debits(client or i % 5 + 1, i % 97 + 1) end
-    for i = 1, 45 do get(client or i % 5 + 1) end
+  mix = function(whose)
+    local clients = not whose and { 1, 2, 3, 4, 5 } or whose:find("/") and clients_of(whose) or { whose }
+    local turns = math.max(530, #clients)
+    for i = 0, turns - 1 do
+      local client = clients[i % #clients + 1]
+      if i % 530 < 485 then credit_and_its_debits(client, i % 97 + 1) else get(client) end
+    end
     shuffle(requests)
   end,
   fill = function(client)
@@ -66,7 +78,7 @@ end
 function init(args)
   local words = {}
   for i = 2, #args do words[args[i]] = true end
-  make[args[1]](args[2] and args[2]:match("^%d+$"))
+  make[args[1]](args[2] and (args[2]:match("^%d+$") or args[2]:match("/.*") and args[2]))
   if words.counted then count_statuses() end
   size = #requests
   local count = 0

@@ -10,106 +10,20 @@ import argparse
 import glob
 import itertools
 import os
-import re
 import selectors
 import socket
 import subprocess
 import threading
 import time
-from pathlib import Path
 from statistics import median
 
 import harness
+import ledger
+from tool import Tool
 
 RSS_ANON_MIB_MAX = 32
 P99_RATIO_MAX = 3.0
-CLIENTS = (1, 2, 3, 4, 5)
-LIMIT_CENTS = 10_000_000
-TICK_S = 0.02
 SECONDS = 10  # of requests, alone or beside the tools
-EPOCH = "2026-01-01T"
-
-
-# ---- the store
-
-
-def export_lines(transactions):
-    """An export, as the bank would have written it: credits and debits of five clients in turn."""
-    yield '{"kind":"ledger","format":1,"created":"2026-01-01T00:00:00.000000Z","complete":true}\n'
-    sequence = 0
-
-    def moment():
-        seconds, micros = divmod(sequence * 100, 1_000_000)
-        return f"{EPOCH}{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{micros:06}Z"
-
-    for client in CLIENTS:
-        sequence += 1
-        yield (f'{{"sequence":{sequence},"client":{client},"kind":"opening","balance_cents":0,'
-               f'"limit_cents":{LIMIT_CENTS},"time":"{moment()}"}}\n')
-    balances = dict.fromkeys(CLIENTS, 0)
-    for number in range(transactions):
-        sequence += 1
-        client = 1 + number % len(CLIENTS)
-        cents = 1 + number % 97
-        kind = "credit" if balances[client] <= 0 else "debit"
-        balances[client] += cents if kind == "credit" else -cents
-        yield (f'{{"sequence":{sequence},"client":{client},"kind":"{kind}","amount_cents":{cents},'
-               f'"balance_cents":{balances[client]},"limit_cents":{LIMIT_CENTS},'
-               f'"time":"{moment()}","description":"descricao"}}\n')
-    yield f'{{"kind":"end","records":{sequence}}}\n'
-
-
-def import_store(bank, store, transactions):
-    """Seconds that the import took."""
-    command = [bank, "import", "--database", f"lmdb:{store}"]
-    began = time.monotonic()
-    with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as process:
-        lines = []
-        for line in export_lines(transactions):
-            lines.append(line)
-            if len(lines) == 10000:
-                process.stdin.write("".join(lines))
-                lines.clear()
-        process.stdin.write("".join(lines))
-        process.stdin.close()
-        if process.wait() != 0:
-            raise SystemExit("bench: the import failed")
-    return time.monotonic() - began
-
-
-# ---- a tool at work
-
-
-def rss_anon_kib(pid):
-    """Of a process and its children."""
-    try:
-        text = Path(f"/proc/{pid}/status").read_text()
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    found = re.search(r"^RssAnon:\s+(\d+) kB", text, re.M)
-    return int(found[1] if found else 0) + sum(rss_anon_kib(child) for child in children)
-
-
-class Tool:
-    """Runs a command to its end, on any core; seconds and the most RssAnon, all processes added."""
-
-    def __init__(self, *command):
-        self.command = [str(word) for word in command]
-
-    def run(self):
-        began = time.monotonic()
-        process = subprocess.Popen(
-            self.command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, {harness.SERVER_CORE, harness.LOAD_CORE}))
-        self.rss_kib = 0
-        while process.poll() is None:
-            self.rss_kib = max(self.rss_kib, rss_anon_kib(process.pid))
-            time.sleep(TICK_S)
-        self.seconds = time.monotonic() - began
-        if process.returncode != 0:
-            raise SystemExit(f"bench: {' '.join(self.command)}: {process.stderr.read()}")
-        return self
 
 
 # ---- requests at a steady rate
@@ -136,7 +50,7 @@ def latencies(port, per_second, enough):
         next_due = began + sent / per_second
         if now >= next_due and idle and not enough.is_set():
             connection = idle.pop()
-            connection.sendall(body_of(1 + sent % len(CLIENTS)))
+            connection.sendall(body_of(1 + sent % len(ledger.HOT)))
             due[connection] = next_due
             sent += 1
             continue
@@ -216,7 +130,8 @@ def main():
                  "backup": Tool(bank, "backup", copy, *database),
                  "export": Tool(bank, "export", *database)}
         print(f"importing {options.transactions} transactions", flush=True)
-        seconds = import_store(bank, store, options.transactions)
+        seconds = ledger.import_store(bank, store, len(ledger.HOT), options.transactions,
+                                      ledger.in_turn(ledger.HOT))
         mib = (store / "data.mdb").stat().st_size / (1 << 20)
         print(f"\n{'':8} {'seconds':>8} {'records/s':>10} {'MiB/s':>7} {'RssAnon MiB':>12}"
               f"   of {mib:.0f} MiB")

@@ -68,6 +68,16 @@ def rss_anon_kib(pid):
     return int(re.search(r"^RssAnon:\s+(\d+) kB", status, re.M).group(1))
 
 
+def written_bytes():
+    """What the disk that holds the stores was given so far, by whomever. A process's own count
+    (/proc/PID/io) is of the kernel's units of caching, of which some are many pages."""
+    device = os.stat(RUN).st_dev
+    counts = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat")
+    if not counts.exists():
+        sys.exit(f"bench: {RUN} is on no block device of its own: nothing counts what is written")
+    return int(counts.read_text().split()[6]) * 512
+
+
 def wrk(url, seconds, connections, *scenario):
     """Load it for some seconds; what the clients saw."""
     run = subprocess.run(
@@ -118,6 +128,11 @@ class Server:
         """User and system time of all threads, past and present."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+
+    def page_faults(self):
+        """Those that the kernel settled by itself, and those that waited for the disk."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return int(fields[7]), int(fields[9])
 
     def rss_anon_kib(self):
         return rss_anon_kib(self.process.pid)
@@ -203,15 +218,20 @@ def new_store(name):
         shutil.rmtree(store, ignore_errors=True)
 
 
-def entries(bank, store):
-    """How many transactions the store holds: all its records but the openings of its accounts."""
+def facts(bank, store):
+    """What `crebito status` says of a store."""
     run = subprocess.run(
         [bank, "status", "--json", "--database", f"lmdb:{store}"], capture_output=True, text=True
     )
     if not run.stdout:
         sys.exit(f"bench: `crebito status` says nothing of the store:\n{run.stderr}")
-    facts = json.loads(run.stdout)["store"]
-    return facts["records"] - facts["accounts"]
+    return json.loads(run.stdout)["store"]
+
+
+def entries(bank, store):
+    """How many transactions the store holds: all its records but the openings of its accounts."""
+    known = facts(bank, store)
+    return known["records"] - known["accounts"]
 
 
 class Verdict:
