@@ -2,9 +2,11 @@
  *
  * command_serve.c - crebito serve: a store, a server in front of it, until a signal.
  */
+#define _GNU_SOURCE /* SCHED_BATCH */
 #include "commands.h"
 
 #include <assert.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -73,6 +75,15 @@ static bool read_addresses(const struct options *options, struct server_options 
     return true;
 }
 
+/* Threads that wake often and run shortly would each time push aside whoever runs, the load balancer in front of
+ * us among them, which then finds one event at a time. Where all cores are busy we wait our turn, and find
+ * several ourselves (sched(7), SCHED_BATCH). Threads that are started from here on inherit it. */
+static void let_others_finish(void)
+{
+    const struct sched_param none = {0};
+    (void)sched_setscheduler(0, SCHED_BATCH, &none); /* where it may not be set, all works as well */
+}
+
 int command_serve(const struct options *options)
 {
     char error[ERROR_BYTES_MAX];
@@ -90,6 +101,7 @@ int command_serve(const struct options *options)
     }
     signal(SIGPIPE, SIG_IGN); /* a client that leaves is a write that fails */
     signal(SIGXFSZ, SIG_IGN); /* so is a file that may not grow */
+    let_others_finish();
     if (!fit_connections(options, &server_options)) {
         snprintf(error, sizeof error, "the limit on open files (ulimit -n) is too low");
         goto failed;
