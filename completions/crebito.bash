@@ -63,8 +63,8 @@ _crebito() {
     case $command in
     serve)
         options="--listen --database --map-size --connections --connect-timeout
-            --statement-timeout --socket-mode --max-connections --max-pending --key-retention
-            --durability"
+            --statement-timeout --socket-mode --max-connections --max-pending --threads
+            --key-retention --durability"
         ;;
     init) options="--database --map-size --profile --clients" ;;
     status) options="--listen --database --json" ;;

@@ -48,6 +48,7 @@ complete -c crebito -n '__crebito_is serve' -l statement-timeout -x -d 'PostgreS
 complete -c crebito -n '__crebito_is serve' -l socket-mode -x -d 'Permissions of Unix sockets'
 complete -c crebito -n '__crebito_is serve' -l max-connections -x -d 'Connections served at once'
 complete -c crebito -n '__crebito_is serve' -l max-pending -x -d 'Transactions waiting at once'
+complete -c crebito -n '__crebito_is serve' -l threads -x -d 'Threads that serve connections'
 complete -c crebito -n '__crebito_is serve' -l key-retention -x -d 'Hours an Idempotency-Key is remembered'
 complete -c crebito -n '__crebito_is serve' -l durability -x -a 'full none' -d 'When a transaction is answered'
 complete -c crebito -n '__crebito_is init' -l profile -x -a 'durable contest' -d 'PostgreSQL: what a crash may cost'

@@ -22,14 +22,16 @@ enum {
     /* Descriptors that are no client's: the event loop's own, listeners, the log; and the store's, */
     FOLDER_DESCRIPTORS = 50, /* files and peers, */
     SERVER_DESCRIPTORS = 30, /* or besides its connections what looking for a server takes. */
+    LOOP_DESCRIPTORS = 8,    /* each further event loop's own */
 };
 
 static_assert((int)LISTEN_MAX == (int)SERVER_LISTENERS_MAX, "options are copied one to one");
 
 static rlim_t other_descriptors(const struct options *options)
 {
-    return url_is_postgres(options->database) ? SERVER_DESCRIPTORS + options->connections
-                                              : FOLDER_DESCRIPTORS;
+    const rlim_t loops = (rlim_t)LOOP_DESCRIPTORS * (options->threads - 1);
+    return loops + (url_is_postgres(options->database) ? SERVER_DESCRIPTORS + options->connections
+                                                       : FOLDER_DESCRIPTORS);
 }
 
 /* Each connection is a descriptor: ask for as many as we may have, and promise no more. False: there
@@ -92,6 +94,7 @@ int command_serve(const struct options *options)
     struct server_options server_options = {
         .socket_mode = options->socket_mode,
         .pending_max = options->pending_max,
+        .threads = options->threads,
     };
     if (!read_addresses(options, &server_options))
         return EXIT_USAGE;
@@ -113,13 +116,12 @@ int command_serve(const struct options *options)
         .durable = options->durable,
         .serves = true,
         .map_bytes = options->map_bytes,
+        .submitters = options->threads,
         .pending_max = options->pending_max,
         .key_retention_us = options->key_retention_us,
         .connections = options->connections,
         .connect_timeout_s = options->connect_timeout_s,
         .statement_timeout_s = options->statement_timeout_s,
-        .wake = server_wake,
-        .wake_context = server,
     };
     if (!store_open(&store, options->database, &store_options, error, sizeof error))
         goto free_server;

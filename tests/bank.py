@@ -20,7 +20,7 @@ import threading
 import time
 from pathlib import Path
 
-from stores import Balanced, LmdbStore, new_store
+from stores import Balanced, LmdbStore, Threaded, new_store
 
 TESTS = Path(__file__).resolve().parent
 BINARY = os.path.abspath(os.environ.get("CREBITO_BINARY", TESTS.parent / "build-asan" / "crebito"))
@@ -29,6 +29,7 @@ PATIENCE_S = 400 if UNDER else 40  # Only a hang takes longer, on however busy a
 FIND_SERVER_S = 5  # As long may a bank take to find its server again.
 LIMITS = {1: 100000, 2: 80000, 3: 1000000, 4: 10000000, 5: 500000}
 BALANCE_MAX = 9007199254740991
+THREADS = 4  # Of a bank that has several.
 SANITIZERS = ("ERROR: AddressSanitizer", "runtime error:", "LeakSanitizer", "ThreadSanitizer",
               "MEMCHECK")
 running = set()
@@ -401,6 +402,8 @@ class Bank:
 
 def new_bank_on(store, *options, **more):
     """As many instances as the kind of the store says."""
+    if isinstance(store.kind, Threaded):
+        options = ["--threads", THREADS, *options]
     if not isinstance(store.kind, Balanced):
         return Bank(store, *options, **more)
     from topology import BalancedBank  # which knows this file

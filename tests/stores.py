@@ -20,6 +20,12 @@ class Balanced(str):
     """A kind of store whose banks are two instances behind NGINX: see topology.py."""
 
 
+class Threaded(str):
+    """A kind of store whose banks have several threads for their connections: see bank.py."""
+
+
+THREADED = [Threaded(kind) for kind in KINDS]
+
 # Nothing flushes but what a bank asks for, so that it is that which meets a fault. After a failed flush the
 # server stays down until somebody starts it, as the LMDB store does; else it would repair itself at once.
 ONLY_THE_BANK_FLUSHES = {"autovacuum": "off", "checkpoint_timeout": "1d", "wal_level": "minimal",
@@ -37,7 +43,7 @@ class LmdbStore:
 
     def beside_it(self, name):
         """Another store, that is still to be made."""
-        return LmdbStore(self.folder.with_name(name))
+        return LmdbStore(self.folder.with_name(name), self.kind)
 
     def start(self):
         """Nobody has to serve a folder; nothing happens in it when the bank is dead."""
@@ -77,7 +83,7 @@ class PostgresStore:
         self.url = self.database.url
 
     def beside_it(self, name):
-        return PostgresStore(self.beside.with_name(name), empty=True, cluster=self.cluster)
+        return PostgresStore(self.beside.with_name(name), empty=True, cluster=self.cluster, kind=self.kind)
 
     def start(self):
         """Starts the server where it is down, or is about to be."""

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "http/entry_json.h"
 #include "http/key_header.h"
 #include "http/route.h"
 
@@ -144,7 +143,7 @@ static void submit(struct connection *connection, struct op *op)
 {
     struct service *service = connection->service;
     op->context = connection;
-    if (store_submit(service->store, op)) {
+    if (store_submit(service->submitter, op)) {
         reply_to_op(connection, op);
         op_pool_give_back(&service->pool, op);
         return;
@@ -177,8 +176,8 @@ static void judge_entry(struct connection *connection, struct op *op)
             return;
         }
     }
-    enum problem problem = entry_json_parse(request->body, request->body_bytes, &op->entry,
-                                            &detail);
+    enum problem problem = entry_json_parse(&connection->service->arena, request->body,
+                                            request->body_bytes, &op->entry, &detail);
     if (problem != PROBLEM_NONE) {
         refuse_body(connection, op, problem, detail);
         return;

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "http/entry_json.h"
 #include "http/op_pool.h"
 #include "http/reply.h"
 #include "http/request.h"
@@ -27,7 +28,7 @@
 
 /* What the connections of one event loop share. */
 struct service {
-    struct store *store;
+    struct submitter *submitter;
     struct op_pool pool;
     uint64_t now_ms; /* the event loop's clock, for deadlines */
     int64_t date_s;  /* of which second `date` is */
@@ -37,6 +38,7 @@ struct service {
      * longer than one call from the server it copies to itself. */
     char input[INPUT_BYTES_MAX];
     char output[OUTPUT_BYTES_MAX];
+    struct json_arena arena;
 };
 
 enum connection_state {

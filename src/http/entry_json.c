@@ -6,7 +6,6 @@
 
 #include <jansson.h>
 #include <math.h>
-#include <stdalign.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,16 +22,19 @@
 
 /* --- the arena: jansson allocates for each value, we free all of them at once --------------- */
 
-static alignas(max_align_t) char arena[JSON_ARENA_BYTES];
-static size_t arena_used;
+/* jansson's allocator is told of no context: this is the arena of the thread's present call. */
+static _Thread_local struct {
+    struct json_arena *arena;
+    size_t used;
+} taking;
 
 static void *arena_take(size_t bytes)
 {
     size_t rounded = (bytes + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
-    if (rounded > sizeof arena - arena_used)
+    if (rounded > sizeof taking.arena->bytes - taking.used)
         return NULL;
-    void *taken = arena + arena_used;
-    arena_used += rounded;
+    void *taken = taking.arena->bytes + taking.used;
+    taking.used += rounded;
     return taken;
 }
 
@@ -116,15 +118,16 @@ static void blank_overflowing_numbers(char *body, size_t bytes)
     }
 }
 
-static json_t *load(char *body, size_t bytes, json_error_t *error)
+static json_t *load(struct json_arena *arena, char *body, size_t bytes, json_error_t *error)
 {
     const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL |
                          JSON_DECODE_INT_AS_REAL;
-    arena_used = 0;
+    taking.arena = arena;
+    taking.used = 0;
     json_t *root = json_loadb(body, bytes, flags, error);
     if (!root && json_error_code(error) == json_error_numeric_overflow) {
         blank_overflowing_numbers(body, bytes);
-        arena_used = 0;
+        taking.used = 0;
         root = json_loadb(body, bytes, flags, error);
     }
     return root;
@@ -182,7 +185,8 @@ static enum problem refuse(enum problem problem, const char *detail, const char 
     return problem;
 }
 
-enum problem entry_json_parse(char *body, size_t bytes, struct entry *ret, const char **ret_detail)
+enum problem entry_json_parse(struct json_arena *arena, char *body, size_t bytes, struct entry *ret,
+                              const char **ret_detail)
 {
     json_error_t error;
     if (entry_plain_read(body, bytes, ret))
@@ -191,7 +195,7 @@ enum problem entry_json_parse(char *body, size_t bytes, struct entry *ret, const
         return refuse(PROBLEM_JSON, DETAIL_NO_BODY, ret_detail);
     if (memchr(body, '\0', bytes)) /* jansson overlooks one after a number or a literal */
         return refuse(PROBLEM_JSON, DETAIL_NOT_JSON, ret_detail);
-    json_t *root = load(body, bytes, &error);
+    json_t *root = load(arena, body, bytes, &error);
     if (!root && json_error_code(&error) == json_error_out_of_memory)
         return refuse(PROBLEM_BUSY, DETAIL_TOO_COMPLEX, ret_detail);
     if (!root)

@@ -2,413 +2,158 @@
  *
  * server.c - see server.h.
  *
- * One turn of the event loop: answers come back (uv_async), bytes come in, connections submit ops;
- * before it waits for more (uv_prepare) all of the turn's ops go to the committer together.
+ * The first loop is this thread's. It accepts for all: connections are then as evenly shared as they can
+ * be, on any kind of socket, and one count decides who is refused (docs/decisions/0014-threads.md).
  */
 #include "http/server.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <uv.h>
 
-#include "http/connection.h"
 #include "http/entry_json.h"
 #include "http/listener.h"
+#include "http/loop.h"
+#include "http/peers.h"
 #include "ops/log.h"
+#include "store/thread.h"
 
-/* A connection and its socket. */
-struct peer {
-    union {
-        uv_handle_t handle;
-        uv_stream_t stream;
-        uv_tcp_t tcp;
-        uv_pipe_t pipe;
-    };
-    uv_write_t write;
-    uv_shutdown_t shutdown;
-    uint32_t write_bytes; /* handed to uv_write, not yet sent */
-    bool reading, writing, shut, closing;
-    bool refused; /* past the connection limit: only here to be told so */
-    bool resting; /* has had its share of this turn */
-    struct peer *next_resting;
-    struct peer *next, *previous; /* among the open ones; `next` among the free ones too */
+/* A loop, and its thread, which the first one does not need. */
+struct worker {
     struct server *server;
-    struct connection connection;
+    struct loop *loop;
+    struct submitter *submitter;
+    pthread_t thread;
 };
 
 struct server {
-    uv_loop_t loop;
-    uv_async_t wake;       /* the store has answers */
-    uv_prepare_t turn_end; /* the turn's ops go to the committer */
-    uv_timer_t sweep;      /* deadlines */
-    uv_signal_t terminate, interrupt, hang_up;
+    struct server_options options;
+    struct peers peers;
+    struct worker workers[SUBMITTERS_MAX]; /* [0, workers_made) have a loop */
+    uint32_t workers_made, threads_started;
+    _Atomic uint32_t threads_running;
+
+    /* On the first loop. */
     struct listener listeners[SERVER_LISTENERS_MAX];
     uint32_t listeners_open;
-    struct server_options options;
-    struct service service;
-    uint64_t drain_deadline_ms;
-    uint32_t drain_turns; /* of the loop, since the signal */
-
-    struct peer *peers; /* [0, peers_touched) used before | memory not touched yet */
-    struct peer *peers_open, *peers_free, *peers_resting;
-    uint32_t peers_touched, peers_size;
-    uint32_t peers_count, refused_count; /* open ones; those among them that are being refused */
+    uv_async_t room;      /* listeners that had to pause may go on: a place is free */
+    uv_timer_t retry;     /* or there may be a descriptor */
+    uv_timer_t last_call; /* draining: whoever has connected by then is accepted */
+    uv_signal_t terminate, interrupt, hang_up;
+    bool draining;
 };
 
-static void drive(struct peer *peer);
-static void accept_backlog(struct server *server);
-static void close_listeners(struct server *server);
-static void stop_if_drained(struct server *server);
-
-/* --- peers ---------------------------------------------------------------------------------- */
-
-static struct peer *peer_take(struct server *server)
+static struct loop *first_loop(struct server *server)
 {
-    struct peer *peer = server->peers_free;
-    if (peer)
-        server->peers_free = peer->next;
-    else if (server->peers_touched < server->peers_size)
-        peer = &server->peers[server->peers_touched++];
-    else
-        return NULL;
-    /* Not the connection, which is large and begins itself. */
-    memset(peer, 0, offsetof(struct peer, connection));
-    peer->server = server;
-    peer->next = server->peers_open;
-    if (peer->next)
-        peer->next->previous = peer;
-    server->peers_open = peer;
-    server->peers_count++;
-    return peer;
-}
-
-static void peer_release(struct peer *peer)
-{
-    struct server *server = peer->server;
-    server->refused_count -= peer->refused;
-    if (peer->previous)
-        peer->previous->next = peer->next;
-    else
-        server->peers_open = peer->next;
-    if (peer->next)
-        peer->next->previous = peer->previous;
-    peer->next = server->peers_free;
-    server->peers_free = peer;
-    server->peers_count--;
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-    struct peer *peer = handle->data;
-    struct server *server = peer->server;
-    peer_release(peer);
-    accept_backlog(server);
-    stop_if_drained(server);
-}
-
-static void stop_resting(struct peer *peer)
-{
-    struct peer **at = &peer->server->peers_resting;
-    while (*at != peer)
-        at = &(*at)->next_resting;
-    *at = peer->next_resting;
-    peer->resting = false;
-}
-
-static void peer_close(struct peer *peer)
-{
-    if (peer->closing)
-        return;
-    peer->closing = true;
-    if (peer->resting)
-        stop_resting(peer);
-    connection_abandon(&peer->connection);
-    uv_close(&peer->handle, on_closed);
-}
-
-/* libuv reads the clock when it has waited, not at each call. */
-static void tell_time(struct server *server)
-{
-    server->service.now_ms = uv_now(&server->loop);
-}
-
-/* --- reading -------------------------------------------------------------------------------- */
-
-static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
-{
-    struct peer *peer = handle->data;
-    size_t bytes;
-    (void)suggested;
-    char *room = connection_room(&peer->connection, &bytes);
-    *ret = uv_buf_init(room, (unsigned)bytes);
-}
-
-/* One buffer a turn is a connection's share. libuv would read up to 32 of them from one
- * that never stops sending, and let all others wait. */
-static void rest(struct peer *peer)
-{
-    if (peer->resting || peer->closing)
-        return;
-    uv_read_stop(&peer->stream);
-    peer->reading = false;
-    peer->resting = true;
-    peer->next_resting = peer->server->peers_resting;
-    peer->server->peers_resting = peer;
-}
-
-static void on_read(uv_stream_t *stream, ssize_t bytes, const uv_buf_t *buffer)
-{
-    struct peer *peer = stream->data;
-    tell_time(peer->server);
-    if (bytes > 0) {
-        connection_received(&peer->connection, (size_t)bytes);
-        if ((size_t)bytes == buffer->len)
-            rest(peer);
-    } else if (bytes == UV_EOF) {
-        peer->reading = false; /* libuv has stopped by itself */
-        connection_input_ended(&peer->connection);
-    } else if (bytes < 0 && bytes != UV_ENOBUFS) {
-        peer_close(peer);
-        return;
-    }
-    drive(peer);
-}
-
-/* Read when there is room. Stopping and starting costs a system call each, so a full buffer is the
- * only reason to stop: not that a reply is due. */
-static void set_reading(struct peer *peer)
-{
-    size_t room;
-    if (peer->connection.input_ended || peer->resting)
-        return;
-    (void)connection_room(&peer->connection, &room);
-    if (room > 0 && !peer->reading) {
-        peer->reading = uv_read_start(&peer->stream, on_room, on_read) == 0;
-        if (!peer->reading)
-            peer_close(peer);
-    } else if (room == 0 && peer->reading) {
-        uv_read_stop(&peer->stream);
-        peer->reading = false;
-    }
-}
-
-/* --- writing -------------------------------------------------------------------------------- */
-
-static void on_written(uv_write_t *write, int status)
-{
-    struct peer *peer = write->handle->data;
-    peer->writing = false;
-    if (peer->closing)
-        return;
-    if (status != 0) {
-        peer_close(peer);
-        return;
-    }
-    connection_sent(&peer->connection, peer->write_bytes);
-    drive(peer);
-}
-
-/* Wait until the rest can be sent. */
-static bool send_later(struct peer *peer)
-{
-    const char *output = NULL;
-    connection_sent(&peer->connection, 0); /* so that it stays in place */
-    peer->write_bytes = (uint32_t)connection_output(&peer->connection, &output);
-    uv_buf_t buffer = uv_buf_init((char *)output, peer->write_bytes);
-    peer->writing = uv_write(&peer->write, &peer->stream, &buffer, 1, on_written) == 0;
-    return peer->writing;
-}
-
-/* Most replies fit the socket's buffer: try that first. */
-static void send_output(struct peer *peer)
-{
-    const char *output = NULL;
-    size_t bytes;
-    while (!peer->writing && (bytes = connection_output(&peer->connection, &output)) > 0) {
-        uv_buf_t buffer = uv_buf_init((char *)output, (unsigned)bytes);
-        int sent = uv_try_write(&peer->stream, &buffer, 1);
-        if (sent > 0) {
-            connection_sent(&peer->connection, (size_t)sent);
-        } else if (sent != UV_EAGAIN || !send_later(peer)) {
-            peer_close(peer);
-            return;
-        }
-    }
-}
-
-static void on_shut(uv_shutdown_t *shutdown, int status)
-{
-    (void)shutdown; /* the linger deadline ends it either way */
-    (void)status;
-}
-
-/* Carry out whatever the connection's state now asks for. */
-static void drive(struct peer *peer)
-{
-    if (peer->closing)
-        return;
-    send_output(peer);
-    if (peer->closing)
-        return;
-    if (peer->connection.state == CONNECTION_CLOSED && !peer->writing) {
-        peer_close(peer);
-        return;
-    }
-    /* Our side ends, theirs is read to its end: closing at once would reset the connection, and
-     * the client might lose the reply that it has not read yet (RFC 9112 section 9.6). */
-    if (peer->connection.state == CONNECTION_LINGERING && !peer->shut) {
-        peer->shut = true;
-        if (uv_shutdown(&peer->shutdown, &peer->stream, on_shut) != 0) {
-            peer_close(peer);
-            return;
-        }
-    }
-    set_reading(peer);
+    return server->workers[0].loop;
 }
 
 /* --- accepting ------------------------------------------------------------------------------ */
 
-static int peer_accept(struct peer *peer, struct listener *listener)
+/* One that has fewest; the first accepts besides, and so it is the last to get one more. */
+static struct loop *find_loop(struct server *server)
 {
-    struct server *server = peer->server;
-    /* Neither can fail: they make no socket yet. */
-    if (listener->is_unix)
-        (void)uv_pipe_init(&server->loop, &peer->pipe, 0);
-    else
-        (void)uv_tcp_init(&server->loop, &peer->tcp);
-    peer->handle.data = peer;
-    int result = uv_accept(&listener->stream, &peer->stream);
-    if (result == 0 && !listener->is_unix)
-        (void)uv_tcp_nodelay(&peer->tcp, 1);
-    return result;
+    uint32_t least = UINT32_MAX;
+    struct loop *found = NULL;
+    for (uint32_t i = server->workers_made; i > 0; i--) {
+        uint32_t load = loop_load(server->workers[i - 1].loop);
+        if (load < least) {
+            least = load;
+            found = server->workers[i - 1].loop;
+        }
+    }
+    return found;
 }
 
-static void accept_one(struct server *server, struct listener *listener)
+static void share_out(struct server *server, struct peer *peer)
 {
-    bool refused = server->peers_count - server->refused_count >= server->options.connections_max;
-    struct peer *peer = peer_take(server);
-    /* Without a place libuv keeps the connection and polls no further, until uv_accept(). */
-    listener->backlogged = peer == NULL;
-    if (!peer)
-        return;
-    tell_time(server);
-    peer->refused = refused;
-    server->refused_count += refused;
-    if (refused)
-        connection_open_refused(&peer->connection, &server->service);
+    struct loop *loop = find_loop(server);
+    if (loop == first_loop(server))
+        loop_take(loop, peer);
     else
-        connection_open(&peer->connection, &server->service);
-    if (peer_accept(peer, listener) != 0)
-        peer_close(peer);
-    else
-        drive(peer);
+        loop_send(loop, peer);
 }
 
-static void accept_backlog(struct server *server)
+static void go_on_listening(struct server *server)
 {
     for (uint32_t i = 0; i < server->listeners_open; i++)
-        if (server->listeners[i].backlogged)
-            accept_one(server, &server->listeners[i]);
+        listener_go_on(&server->listeners[i]);
 }
 
-static void on_connection(uv_stream_t *stream, int status)
+static void on_room(uv_async_t *async)
 {
-    struct listener *listener = (struct listener *)stream; /* its first member */
-    if (status == 0)
-        accept_one(stream->data, listener);
+    go_on_listening(async->data);
 }
 
-/* --- the turn of the loop ------------------------------------------------------------------- */
-
-static void on_wake(uv_async_t *async)
+static void on_retry(uv_timer_t *timer)
 {
-    struct server *server = async->data;
-    struct op *op = store_take_answered(server->service.store);
-    tell_time(server);
-    while (op) {
-        struct op *next = op->next;
-        struct connection *connection = op->context;
-        if (connection) {
-            connection_answered(connection);
-            drive((struct peer *)((char *)connection - offsetof(struct peer, connection)));
-        } else {
-            op_pool_give_back(&server->service.pool, op);
-        }
-        op = next;
+    go_on_listening(timer->data);
+}
+
+/* Called on any loop's thread. */
+static void tell_of_room(void *context)
+{
+    struct server *server = context;
+    (void)uv_async_send(&server->room);
+}
+
+static void accept_all(struct server *server, struct listener *listener)
+{
+    struct peer *peer;
+    int fd = LISTENER_NOBODY;
+    while ((peer = peers_take(&server->peers)) && (fd = listener_accept(listener)) >= 0) {
+        peer->fd = fd;
+        peer->is_unix = listener->is_unix;
+        share_out(server, peer);
+    }
+    if (!peer) {
+        listener_pause(listener); /* before on_room(), which is this thread's too */
+        return;
+    }
+    (void)peers_give_back(&server->peers, peer);
+    if (fd == LISTENER_NO_MEANS) {
+        listener_pause(listener);
+        (void)uv_timer_start(&server->retry, on_retry, SWEEP_INTERVAL_MS, 0);
     }
 }
 
-static void wake_resting(struct server *server)
+static void on_waiting(uv_poll_t *poll, int status, int events)
 {
-    while (server->peers_resting) {
-        struct peer *peer = server->peers_resting;
-        stop_resting(peer);
-        set_reading(peer);
-    }
-}
-
-static void on_turn_end(uv_prepare_t *prepare)
-{
-    struct server *server = prepare->data;
-    wake_resting(server);
-    store_hand_over(server->service.store);
-    /* The turn after the signal's still accepts: whoever has connected already is served. */
-    if (server->service.draining && server->drain_turns++ == 1) {
-        close_listeners(server);
-        stop_if_drained(server);
-    }
-}
-
-/* What cannot be waited for any longer: whoever waits for the store is told that it is not known
- * what happened. */
-static void give_up(struct peer *peer)
-{
-    if (peer->connection.state == CONNECTION_WAITING) {
-        connection_expired(&peer->connection);
-        send_output(peer);
-    }
-    peer_close(peer);
-}
-
-static void on_sweep(uv_timer_t *timer)
-{
-    struct server *server = timer->data;
-    tell_time(server);
-    uint64_t now_ms = server->service.now_ms;
-    bool late = server->service.draining && now_ms >= server->drain_deadline_ms;
-    struct peer *next;
-    for (struct peer *peer = server->peers_open; peer; peer = next) {
-        next = peer->next;
-        if (peer->closing)
-            continue;
-        if (late) {
-            give_up(peer);
-        } else if (now_ms >= peer->connection.deadline_ms) {
-            connection_expired(&peer->connection);
-            if (peer->connection.state == CONNECTION_CLOSED)
-                peer_close(peer); /* also with a write still out: nobody reads it */
-            drive(peer);
-        }
-    }
-    stop_if_drained(server);
+    struct listener *listener = (struct listener *)poll; /* its first member */
+    (void)status;
+    (void)events;
+    accept_all(poll->data, listener);
 }
 
 /* --- draining ------------------------------------------------------------------------------- */
-
-static void stop_if_drained(struct server *server)
-{
-    if (server->service.draining && server->listeners_open == 0 && server->peers_count == 0)
-        uv_stop(&server->loop);
-}
 
 static void close_listeners(struct server *server)
 {
     for (uint32_t i = 0; i < server->listeners_open; i++)
         listener_close(&server->listeners[i]);
     server->listeners_open = 0;
+}
+
+/* Nobody is sent any more. The first loop ends last, so that signals are heard until then. */
+static void shut_loops(struct server *server)
+{
+    for (uint32_t i = 1; i <= server->threads_started; i++)
+        loop_shut(server->workers[i].loop);
+    if (server->threads_started == 0)
+        loop_shut(first_loop(server));
+}
+
+static void on_last_call(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+    for (uint32_t i = 0; i < server->listeners_open; i++)
+        accept_all(server, &server->listeners[i]);
+    close_listeners(server);
+    shut_loops(server);
 }
 
 static const char *signal_name(int number)
@@ -419,87 +164,74 @@ static const char *signal_name(int number)
 static void on_signal(uv_signal_t *signal, int number)
 {
     struct server *server = signal->data;
-    if (server->service.draining) {
-        server->drain_deadline_ms = 0; /* asked twice: now */
+    for (uint32_t i = 0; i < server->workers_made; i++)
+        loop_drain(server->workers[i].loop);
+    if (server->draining)
         return;
-    }
+    server->draining = true;
     log_line(LOG_INFO, "draining", "signal", signal_name(number), NULL);
-    uv_update_time(&server->loop); /* a long turn is no reason to end the next one early */
-    tell_time(server);
-    server->service.draining = true;
-    server->drain_deadline_ms = server->service.now_ms + DRAIN_TIMEOUT_MS;
-    for (struct peer *peer = server->peers_open; peer; peer = peer->next)
-        connection_drain(&peer->connection);
-    (void)uv_timer_start(&server->sweep, on_sweep, DRAIN_ACCEPT_MS, SWEEP_INTERVAL_MS);
+    uv_update_time(loop_uv(first_loop(server))); /* a long turn does not count */
+    (void)uv_timer_start(&server->last_call, on_last_call, DRAIN_ACCEPT_MS, 0);
 }
 
-/* --- creating, running, freeing ------------------------------------------------------------- */
+/* --- creating and freeing ------------------------------------------------------------------- */
+
+static void free_loops(struct server *server)
+{
+    while (server->workers_made > 0)
+        loop_free(server->workers[--server->workers_made].loop);
+}
+
+static bool create_loops(struct server *server, char *error, size_t error_size)
+{
+    while (server->workers_made < server->options.threads) {
+        struct worker *worker = &server->workers[server->workers_made];
+        worker->server = server;
+        if (!loop_create(&worker->loop, &server->peers, server->options.pending_max, tell_of_room,
+                         server, error, error_size)) {
+            free_loops(server);
+            return false;
+        }
+        server->workers_made++;
+    }
+    return true;
+}
 
 bool server_create(struct server **ret_server, const struct server_options *options, char *error,
                    size_t error_size)
 {
+    assert(options->threads >= 1 && options->threads <= SUBMITTERS_MAX);
     struct server *server = calloc(1, sizeof *server);
-    if (!server)
-        goto no_memory;
-    server->options = *options;
-    server->peers_size = options->connections_max + options->refusals_max;
-    server->peers = calloc(server->peers_size, sizeof *server->peers);
-    if (!server->peers)
-        goto free_server;
-    /* One more than the store takes (twice pending_max, see store.h): a question that needs no queue
-     * finds an op when it is full. */
-    if (!op_pool_init(&server->service.pool, 2 * options->pending_max + 1))
-        goto free_peers;
-    int result = uv_loop_init(&server->loop);
-    if (result == 0)
-        result = uv_async_init(&server->loop, &server->wake, on_wake);
-    if (result != 0) {
-        snprintf(error, error_size, "cannot create the event loop: %s", uv_strerror(result));
-        goto free_pool;
+    if (!server) {
+        snprintf(error, error_size, "out of memory");
+        return false;
     }
-    server->wake.data = server;
+    server->options = *options;
+    if (!peers_init(&server->peers, options->connections_max, options->refusals_max)) {
+        snprintf(error, error_size, "out of memory");
+        goto free_server;
+    }
+    if (!create_loops(server, error, error_size))
+        goto free_peers;
     entry_json_init();
     *ret_server = server;
     return true;
 
-free_pool:
-    op_pool_free(&server->service.pool);
-    free(server->peers);
-    free(server);
-    return false;
 free_peers:
-    free(server->peers);
+    peers_free(&server->peers);
 free_server:
     free(server);
-no_memory:
-    snprintf(error, error_size, "out of memory");
     return false;
-}
-
-static void close_handle(uv_handle_t *handle, void *unused)
-{
-    (void)unused;
-    if (!uv_is_closing(handle))
-        uv_close(handle, NULL);
 }
 
 void server_free(struct server *server)
 {
-    assert(server->peers_count == 0);
-    uv_walk(&server->loop, close_handle, NULL);
-    (void)uv_run(&server->loop, UV_RUN_DEFAULT);
-    int result = uv_loop_close(&server->loop);
-    assert(result == 0);
-    (void)result;
-    op_pool_free(&server->service.pool);
-    free(server->peers);
+    free_loops(server);
+    peers_free(&server->peers);
     free(server);
 }
 
-void server_wake(void *server)
-{
-    (void)uv_async_send(&((struct server *)server)->wake);
-}
+/* --- running -------------------------------------------------------------------------------- */
 
 static bool is_ignored(int number)
 {
@@ -507,19 +239,21 @@ static bool is_ignored(int number)
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* None of these fails on a loop that works, but signals may, for want of a descriptor. */
 static int start_handles(struct server *server)
 {
-    (void)uv_prepare_init(&server->loop, &server->turn_end);
-    (void)uv_timer_init(&server->loop, &server->sweep);
-    (void)uv_signal_init(&server->loop, &server->terminate);
-    (void)uv_signal_init(&server->loop, &server->interrupt);
-    (void)uv_signal_init(&server->loop, &server->hang_up);
-    server->turn_end.data = server->sweep.data = server;
+    uv_loop_t *uv = loop_uv(first_loop(server));
+    int result = uv_async_init(uv, &server->room, on_room);
+    if (result != 0)
+        return result;
+    /* None of these fails on a loop that works, but signals may, for want of a descriptor. */
+    (void)uv_timer_init(uv, &server->retry);
+    (void)uv_timer_init(uv, &server->last_call);
+    (void)uv_signal_init(uv, &server->terminate);
+    (void)uv_signal_init(uv, &server->interrupt);
+    (void)uv_signal_init(uv, &server->hang_up);
+    server->room.data = server->retry.data = server->last_call.data = server;
     server->terminate.data = server->interrupt.data = server->hang_up.data = server;
-    (void)uv_prepare_start(&server->turn_end, on_turn_end);
-    (void)uv_timer_start(&server->sweep, on_sweep, SWEEP_INTERVAL_MS, SWEEP_INTERVAL_MS);
-    int result = uv_signal_start(&server->terminate, on_signal, SIGTERM);
+    result = uv_signal_start(&server->terminate, on_signal, SIGTERM);
     if (result == 0)
         result = uv_signal_start(&server->interrupt, on_signal, SIGINT);
     if (result == 0 && !is_ignored(SIGHUP)) /* nohup(1) asks to be left running */
@@ -530,21 +264,50 @@ static int start_handles(struct server *server)
 static bool listen_on_all(struct server *server, char *error, size_t error_size)
 {
     for (uint32_t i = 0; i < server->options.listen_count; i++) {
-        if (!listener_open(&server->listeners[i], &server->loop, &server->options.listen[i],
-                           server->options.socket_mode, on_connection, server, error, error_size)) {
+        if (!listener_open(&server->listeners[i], loop_uv(first_loop(server)),
+                           &server->options.listen[i], server->options.socket_mode, on_waiting,
+                           server, error, error_size)) {
             close_listeners(server);
             return false;
         }
         server->listeners_open++;
     }
-    for (uint32_t i = 0; i < server->listeners_open; i++)
-        log_line(LOG_INFO, "listening", "address", server->listeners[i].text, NULL);
+    return true;
+}
+
+static void *run_worker(void *context)
+{
+    struct worker *worker = context;
+    loop_run(worker->loop, worker->submitter);
+    if (atomic_fetch_sub(&worker->server->threads_running, 1) == 1)
+        loop_shut(first_loop(worker->server));
+    return NULL;
+}
+
+static void join_threads(struct server *server)
+{
+    while (server->threads_started > 0)
+        pthread_join(server->workers[server->threads_started--].thread, NULL);
+}
+
+static bool start_threads(struct server *server)
+{
+    atomic_store(&server->threads_running, server->workers_made - 1);
+    for (uint32_t i = 1; i < server->workers_made; i++) {
+        if (!thread_start(&server->workers[i].thread, run_worker, &server->workers[i])) {
+            shut_loops(server);
+            join_threads(server);
+            return false;
+        }
+        server->threads_started++;
+    }
     return true;
 }
 
 bool server_run(struct server *server, struct store *store, char *error, size_t error_size)
 {
-    server->service.store = store;
+    for (uint32_t i = 0; i < server->workers_made; i++)
+        server->workers[i].submitter = store_join(store, loop_wake, server->workers[i].loop);
     int result = start_handles(server);
     if (result != 0) {
         snprintf(error, error_size, "cannot watch signals: %s", uv_strerror(result));
@@ -552,6 +315,14 @@ bool server_run(struct server *server, struct store *store, char *error, size_t 
     }
     if (!listen_on_all(server, error, error_size))
         return false;
-    (void)uv_run(&server->loop, UV_RUN_DEFAULT);
+    if (!start_threads(server)) {
+        close_listeners(server);
+        snprintf(error, error_size, "cannot start %u threads", server->options.threads);
+        return false;
+    }
+    for (uint32_t i = 0; i < server->listeners_open; i++)
+        log_line(LOG_INFO, "listening", "address", server->listeners[i].text, NULL);
+    loop_run(first_loop(server), server->workers[0].submitter);
+    join_threads(server);
     return true;
 }

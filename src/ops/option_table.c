@@ -18,6 +18,7 @@
 #define CLIENT_MOST UINT64_C(2147483647)
 
 #define CONNECTIONS_MOST 64
+#define THREADS_MOST     32
 
 #define DIGITS "0123456789"
 
@@ -108,6 +109,11 @@ static bool set_connections_max(struct options *options, const char *value)
 static bool set_pending_max(struct options *options, const char *value)
 {
     return set_number(&options->pending_max, value, 65536);
+}
+
+static bool set_threads(struct options *options, const char *value)
+{
+    return set_number(&options->threads, value, THREADS_MOST);
 }
 
 static bool set_key_retention(struct options *options, const char *value)
@@ -323,6 +329,17 @@ const struct option_row option_rows[OPTION_ROWS] = {
         .set = set_pending_max,
         .rule = "1 to 65536",
         .help = "Transactions waiting for a commit at once; further ones get a 503.",
+    },
+    {
+        .flag = "--threads",
+        .environment = "CREBITO_THREADS",
+        .value = "N",
+        .fallback = "1",
+        .commands = COMMAND_SERVE,
+        .set = set_threads,
+        .rule = "1 to 32",
+        .help = "Threads that read requests and write answers, each for its share of the "
+                "connections. More than one is for machines with cores to spare.",
     },
     {
         .flag = "--key-retention",

@@ -51,7 +51,7 @@ struct command_row {
     struct argument_row argument;
 };
 
-enum { OPTION_ROWS = 19, COMMAND_ROWS = 11 };
+enum { OPTION_ROWS = 20, COMMAND_ROWS = 11 };
 
 extern const struct option_row option_rows[OPTION_ROWS];
 extern const struct command_row command_rows[COMMAND_ROWS];

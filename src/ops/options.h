@@ -49,6 +49,7 @@ struct options {
     uint64_t map_bytes; /* a multiple of 4096 */
     uint32_t connections_max;
     uint32_t pending_max;
+    uint32_t threads;
     int64_t key_retention_us; /* at least 24 h */
     uint32_t connections;     /* PostgreSQL's */
     uint32_t connect_timeout_s, statement_timeout_s;

@@ -5,7 +5,7 @@
  * Purpose    The inside of the seam: a table of calls, one table for each kind of store.
  * Invariant  Every op of a commit() gets its outcome, and OUTCOME_OK only for what is durable by then.
  * Ownership  A backend is made by its own open function and freed by close().
- * Threads    lane_of() and answer_now() run on the submitter's thread, commit() on the committer's of
+ * Threads    lane_of() and answer_now() run on the submitters' threads, commit() on the committer's of
  *            that lane, all at the same time; what admit() starts is the backend's own. close() runs
  *            when all are done.
  * Errors     Outcomes; a backend logs when its ability to serve changes.
@@ -29,8 +29,9 @@ struct backend {
 };
 
 struct backend_calls {
-    /* True if the op could be answered without a commit, and now is. */
-    bool (*answer_now)(struct backend *backend, struct op *op);
+    /* True if the op could be answered without a commit, and now is. `submitter`: whose op it is, 0 or
+     * more and less than store_options.submitters; each is one thread. */
+    bool (*answer_now)(struct backend *backend, uint32_t submitter, struct op *op);
 
     /* In which lane the op must wait: ops that depend on each other's order share one. NULL: there is
      * one lane. */

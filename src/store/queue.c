@@ -151,9 +151,17 @@ void port_init(struct port *port, struct queue *queue, uint32_t pending_max,
     *port = (struct port){
         .queue = queue,
         .pending_max = pending_max,
+        .room = port,
         .wake = wake,
         .wake_context = wake_context,
     };
+}
+
+void port_init_beside(struct port *port, struct port *first, void (*wake)(void *context),
+                      void *wake_context)
+{
+    port_init(port, first->queue, first->pending_max, wake, wake_context);
+    port->room = first;
 }
 
 void port_free(struct port *port)
@@ -164,8 +172,11 @@ void port_free(struct port *port)
 bool port_submit(struct port *port, struct op *op)
 {
     assert(op->state == OP_IDLE && op->lane < port->queue->lane_count);
-    if (port->pending == port->pending_max)
+    _Atomic uint32_t *taken = &port->room->taken; /* a count and no more: it orders nothing */
+    if (atomic_fetch_add_explicit(taken, 1, memory_order_relaxed) >= port->pending_max) {
+        atomic_fetch_sub_explicit(taken, 1, memory_order_relaxed);
         return false;
+    }
     port->pending++;
     op->state = OP_QUEUED;
     op->port = port;
@@ -217,5 +228,6 @@ struct op *port_take_answered(struct port *port)
         op->state = OP_IDLE;
     }
     port->pending -= taken.count;
+    atomic_fetch_sub_explicit(&port->room->taken, taken.count, memory_order_relaxed);
     return taken.head;
 }

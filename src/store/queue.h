@@ -7,8 +7,8 @@
  *            lane or more, each with a committer: ops of one lane keep their order.
  * Invariant  [staged] submitter's side, unlocked | [waiting) its lane's next, of all ports | (answered]
  *            done; an op is in at most one of the three, or in a committer's batch. A port's
- *            pending counts its ops in all four and never passes pending_max. queue_sane() and
- *            port_sane() under the lock.
+ *            pending counts its ops in all four, and of all ports that share a pending_max it never
+ *            passes it. queue_sane() and port_sane() under the lock.
  * Ownership  Ops belong to their submitter; the queue links them. A port, and what its wake needs,
  *            must outlive the committers: it may be woken for answers that it has taken already.
  * Threads    Submitter, each with a port of its own: port_*. Committer of a lane: queue_take_batch,
@@ -20,6 +20,7 @@
 #define CREBITO_STORE_QUEUE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -49,8 +50,10 @@ struct port {
     /* The submitter's side. */
     struct op_list staged;
     uint32_t pending, pending_max;
+    struct port *room; /* itself, or the one with which it shares its pending_max */
 
     /* Shared. */
+    _Atomic uint32_t taken;  /* of pending_max, by all ports whose room it is */
     struct op_list answered; /* under the queue's mutex */
 
     void (*wake)(
@@ -77,6 +80,9 @@ void queue_answer(struct queue *queue, struct op **batch, uint32_t count);
 
 void port_init(struct port *port, struct queue *queue, uint32_t pending_max,
                void (*wake)(void *context), void *wake_context);
+/* One more, for another submitter: `first`'s queue, and its pending_max is for both together. */
+void port_init_beside(struct port *port, struct port *first, void (*wake)(void *context),
+                      void *wake_context);
 void port_free(struct port *port); /* nothing may be pending */
 bool port_sane(const struct port *port);
 

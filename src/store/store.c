@@ -2,7 +2,7 @@
  *
  * store.c - see store.h.
  *
- * A store is a backend, a queue in front of it with two ports for our submitter, and a committer for each
+ * A store is a backend, a queue in front of it with two ports for each submitter, and a committer for each
  * lane between the two.
  */
 #include "store/store.h"
@@ -17,10 +17,18 @@
 #include "store/kind.h"
 #include "store/queue.h"
 
+struct submitter {
+    struct store *store;
+    uint32_t number;
+    struct port writing, reading; /* apart, so that a full one does not refuse the other's */
+};
+
 struct store {
     struct backend *backend;
     struct queue queue;
-    struct port writing, reading; /* apart, so that a full one does not refuse the other's */
+    struct submitter submitters[SUBMITTERS_MAX]; /* [0, joined) have come */
+    uint32_t joined, announced;
+    uint32_t pending_max;
     struct committer committers[LANES_MAX]; /* one for each lane */
     uint32_t committers_started;
 };
@@ -62,20 +70,19 @@ bool store_open(struct store **ret_store, const char *url, const struct store_op
     if (!kind)
         return false;
 
+    assert(options->submitters >= 1 && options->submitters <= SUBMITTERS_MAX);
     struct store *store = calloc(1, sizeof *store);
     if (!store) {
         snprintf(error, error_size, "out of memory");
         return false;
     }
+    store->announced = options->submitters;
+    store->pending_max = options->pending_max;
     store->backend = kind->open(place, options, error, error_size);
     if (!store->backend)
         goto free_store;
 
     queue_init(&store->queue, store->backend->lanes);
-    port_init(&store->writing, &store->queue, options->pending_max, options->wake,
-              options->wake_context);
-    port_init(&store->reading, &store->queue, options->pending_max, options->wake,
-              options->wake_context);
     if (!start_committers(store)) {
         snprintf(error, error_size, "cannot start the committer thread");
         goto close_backend;
@@ -87,8 +94,6 @@ bool store_open(struct store **ret_store, const char *url, const struct store_op
 
 close_backend:
     stop_committers(store);
-    port_free(&store->writing);
-    port_free(&store->reading);
     queue_free(&store->queue);
     store->backend->calls->close(store->backend);
 free_store:
@@ -100,50 +105,66 @@ void store_close(struct store *store)
 {
     if (store->backend->calls->dismiss)
         store->backend->calls->dismiss(store->backend);
-    store_hand_over(store);
+    for (uint32_t i = 0; i < store->joined; i++)
+        store_hand_over(&store->submitters[i]);
     stop_committers(store);
-    (void)store_take_answered(store); /* nobody is left to care */
-    port_free(&store->writing);
-    port_free(&store->reading);
+    for (uint32_t i = 0; i < store->joined; i++) {
+        struct submitter *submitter = &store->submitters[i];
+        (void)store_take_answered(submitter); /* nobody is left to care */
+        port_free(&submitter->writing);
+        port_free(&submitter->reading);
+    }
     queue_free(&store->queue);
     store->backend->calls->close(store->backend);
     free(store);
 }
 
-bool store_submit(struct store *store, struct op *op)
+struct submitter *store_join(struct store *store, void (*wake)(void *context), void *wake_context)
 {
-    const struct backend *backend = store->backend;
-    if (backend->calls->answer_now(store->backend, op))
+    assert(store->joined < store->announced);
+    struct submitter *first = &store->submitters[0];
+    struct submitter *submitter = &store->submitters[store->joined];
+    submitter->store = store;
+    submitter->number = store->joined++;
+    if (submitter == first) {
+        port_init(&submitter->writing, &store->queue, store->pending_max, wake, wake_context);
+        port_init(&submitter->reading, &store->queue, store->pending_max, wake, wake_context);
+    } else {
+        port_init_beside(&submitter->writing, &first->writing, wake, wake_context);
+        port_init_beside(&submitter->reading, &first->reading, wake, wake_context);
+    }
+    return submitter;
+}
+
+bool store_submit(struct submitter *submitter, struct op *op)
+{
+    struct backend *backend = submitter->store->backend;
+    if (backend->calls->answer_now(backend, submitter->number, op))
         return true;
     op->lane = backend->calls->lane_of ? backend->calls->lane_of(backend, op) : 0;
-    if (port_submit(op_writes(op) ? &store->writing : &store->reading, op))
+    if (port_submit(op_writes(op) ? &submitter->writing : &submitter->reading, op))
         return false;
     op->outcome = OUTCOME_BUSY;
     return true;
 }
 
-void store_hand_over(struct store *store)
+void store_hand_over(struct submitter *submitter)
 {
-    port_hand_over(&store->writing);
-    port_hand_over(&store->reading);
+    port_hand_over(&submitter->writing);
+    port_hand_over(&submitter->reading);
 }
 
-struct op *store_take_answered(struct store *store)
+struct op *store_take_answered(struct submitter *submitter)
 {
-    struct op *answered = port_take_answered(&store->writing);
+    struct op *answered = port_take_answered(&submitter->writing);
     struct op **end = &answered;
     while (*end)
         end = &(*end)->next;
-    *end = port_take_answered(&store->reading);
+    *end = port_take_answered(&submitter->reading);
     return answered;
 }
 
 /* --- without ops ---------------------------------------------------------------------------- */
-
-static void nobody_waits(void *context)
-{
-    (void)context;
-}
 
 bool store_init(const char *url, const struct store_options *options, char *error,
                 size_t error_size)
@@ -159,8 +180,8 @@ bool store_init(const char *url, const struct store_options *options, char *erro
     if (kind->inspect(&facts, place, error, error_size))
         return true;
     struct store_options quiet = *options;
+    quiet.submitters = 1;
     quiet.pending_max = 1;
-    quiet.wake = nobody_waits;
     if (!store_open(&store, url, &quiet, error, error_size))
         return false;
     store_close(store);
@@ -187,17 +208,17 @@ static bool ask_here(const char *url, struct op *op, char *error, size_t error_s
     const struct store_options options = {
         .must_exist = true,
         .durable = true,
+        .submitters = 1,
         .pending_max = 1,
         .connections = 1,
         .key_retention_us = KEEP_ALL_KEYS_US,
-        .wake = post,
-        .wake_context = &answered,
     };
     sem_init(&answered, 0, 0);
     bool opened = store_open(&store, url, &options, error, error_size);
     if (opened) {
-        if (!store_submit(store, op)) {
-            store_hand_over(store);
+        struct submitter *submitter = store_join(store, post, &answered);
+        if (!store_submit(submitter, op)) {
+            store_hand_over(submitter);
             while (sem_wait(&answered) != 0) /* a signal came in between */
                 continue;
         }

@@ -8,9 +8,10 @@
  *            of any kind shows a state that a power cut could undo. Entries of one client take
  *            effect one at a time, in one order that every answer agrees with.
  * Ownership  The store owns itself and its threads; ops stay their submitter's memory (op.h).
- * Threads    One thread submits, hands over and takes back; `wake` is called from the store's own
- *            threads. Other processes open the same store, or ask through store_ask(), in one order
- *            with everybody.
+ * Threads    A submitter is one thread's, which submits, hands over and takes back; `wake` is called
+ *            from the store's own threads. Opening, joining and closing are for one thread, with
+ *            none of the others about. Other processes open the same store, or ask through
+ *            store_ask(), in one order with everybody.
  * Errors     store_open() returns false and a sentence for the operator. Everything later is an
  *            outcome of an op; the store logs when its ability to serve changes.
  * Not here   Requests, replies, deadlines: an op that takes long is the submitter's to give up on.
@@ -26,6 +27,9 @@
 #include "store/op.h"
 
 struct store;
+struct submitter; /* who submits ops: a thread's side of a store */
+
+enum { SUBMITTERS_MAX = 32 }; /* more would only wait for the one committer of a folder */
 
 enum store_profile {
     PROFILE_AS_IT_IS, /* durable, if the store is new */
@@ -34,11 +38,13 @@ enum store_profile {
 };
 
 struct store_options {
-    bool must_exist;    /* or else a store is created where there is none (LMDB) */
-    bool durable;       /* false: benchmarks only; answers do not wait for the disk */
-    bool serves;        /* it is a bank's, which promises its clients what `durable` says */
-    uint64_t map_bytes; /* LMDB: the largest the data file may become; 0: as it was */
-    /* Ops submitted and not taken back: so many that write, so many that read. Past it OUTCOME_BUSY. */
+    bool must_exist;     /* or else a store is created where there is none (LMDB) */
+    bool durable;        /* false: benchmarks only; answers do not wait for the disk */
+    bool serves;         /* it is a bank's, which promises its clients what `durable` says */
+    uint64_t map_bytes;  /* LMDB: the largest the data file may become; 0: as it was */
+    uint32_t submitters; /* so many will join, 1 .. SUBMITTERS_MAX */
+    /* Ops submitted and not taken back, by all together: so many that write, so many that read. Past
+     * it OUTCOME_BUSY. */
     uint32_t pending_max;
     int64_t key_retention_us;     /* how long an idempotency key is remembered at least */
     uint32_t connections;         /* PostgreSQL: at most so many, 1 .. LANES_MAX */
@@ -46,8 +52,6 @@ struct store_options {
                                   * at the start */
     uint32_t statement_timeout_s; /* PostgreSQL: for one call, and for a lock that it waits for */
     enum store_profile profile;   /* store_init(): PostgreSQL */
-    void (*wake)(void *context);  /* answers are waiting: call store_take_answered() soon */
-    void *wake_context;
 };
 
 /* What a store holds, for an operator's eyes. */
@@ -78,16 +82,20 @@ MUST_CHECK bool store_open(struct store **ret_store, const char *url,
 /* Answers every op handed over, then stops the threads. No op may be held back unsubmitted. */
 void store_close(struct store *store);
 
+/* One submitter more, of those that were announced; it lives as long as the store. `wake`: answers are
+ * waiting, call store_take_answered() soon. */
+struct submitter *store_join(struct store *store, void (*wake)(void *context), void *wake_context);
+
 /* True: answered, the op is the caller's again. False: the store has it until it comes out of
  * store_take_answered(). Submitted ops start moving at the next store_hand_over(). */
-MUST_CHECK bool store_submit(struct store *store, struct op *op);
+MUST_CHECK bool store_submit(struct submitter *submitter, struct op *op);
 
 /* Hand what was submitted to the committer: once per turn of the event loop, so that the ops of
  * one turn share a commit and the hand-over costs one lock. */
-void store_hand_over(struct store *store);
+void store_hand_over(struct submitter *submitter);
 
-/* The answered ops, linked through `next`; NULL if there are none. */
-struct op *store_take_answered(struct store *store);
+/* Its answered ops, linked through `next`; NULL if there are none. */
+struct op *store_take_answered(struct submitter *submitter);
 
 /* One op, by a process that has not opened the store: carried to the one that has, or else the store
  * is opened for it, and never created. The op must be op_sane(). True: it has its outcome, which is

@@ -114,6 +114,7 @@ def test_answers_on_one_connection_keep_their_order_while_one_waits(faulty_bank)
 def test_past_the_pending_limit_a_transaction_is_503_and_not_booked(make_bank):
     bank = make_bank("--max-pending", 2, faults=True)
     with stuck(bank, post(1, 1), post(1, 10)) as pending:
+        assert pending[-1].silent(0.1)  # It has its place, also where another thread reads it.
         for valor in (100, 200):
             refused = bank.post(1, valor, key="k")
             assert is_problem(refused, 503, "indisponivel")

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bank import PATIENCE_S, Bank, Closed, crebito, request
+from bank import PATIENCE_S, Closed, crebito, new_bank_on, request
 from reference import Account, Answer, Entry, Record
 from stores import new_store
 
@@ -108,7 +108,7 @@ class LiveBank:
         return self.store.beside_it(f"data{self.stores}")
 
     def serve(self, store):
-        self.bank = Bank(store, faults=True).start()
+        self.bank = new_bank_on(store, faults=True).start()
 
     def close(self):
         self.disconnect()
@@ -288,3 +288,8 @@ class LiveBankOnPostgres(LiveBank):
 
 
 LIVE_BANKS = {live.kind: live for live in (LiveBank, LiveBankOnPostgres)}
+
+
+def live_bank(store):
+    """The class of those on this kind of store, of which there are variants (stores.py)."""
+    return type("LiveBankOnStore", (LIVE_BANKS[store],), {"kind": store})

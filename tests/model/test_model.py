@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from live import LIVE_BANKS
+from live import live_bank
 from machine import Machine
 
 COMMON = {"deadline": None, "derandomize": False, "print_blob": True,
@@ -14,7 +14,7 @@ COMMON = {"deadline": None, "derandomize": False, "print_blob": True,
 
 def live(store, **limits):
     class LiveMachine(Machine):
-        new_bank = LIVE_BANKS[store]
+        new_bank = live_bank(store)
 
     run_state_machine_as_test(LiveMachine, settings=settings(**limits, **COMMON))
 

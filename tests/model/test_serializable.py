@@ -10,7 +10,7 @@ import pytest
 
 from bank import PATIENCE_S, Closed, Connection, request, together
 from history import Call, Look, Post, SetLimit, explain, explain_each_account
-from live import LIVE_BANKS, Request, read_answer, read_statement
+from live import Request, live_bank, read_answer, read_statement
 from reference import Bank
 
 SEED = int(os.environ.get("CREBITO_TEST_SEED", random.SystemRandom().randrange(2**32)))
@@ -134,7 +134,7 @@ def judge(crowd):
 @pytest.fixture
 def crowd(store):
     print(f"CREBITO_TEST_SEED={SEED}")
-    live = LIVE_BANKS[store]()
+    live = live_bank(store)()
     yield Crowd(live)
     live.close()
 

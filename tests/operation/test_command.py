@@ -13,7 +13,7 @@ import pytest
 from bank import BINARY, LIMITS, Bank, crebito, post, together
 
 SERVE_OPTIONS = ["listen", "socket-mode", "database", "durability", "map-size", "max-connections",
-                 "max-pending", "key-retention"]
+                 "max-pending", "threads", "key-retention"]
 
 # Every command, as somebody would give it.
 COMMANDS = [["serve"], ["init"], ["status"], ["verify"], ["backup", "copy"], ["restore", "copy"],
@@ -51,7 +51,7 @@ USAGE_ERRORS = [
     *[["serve", "--map-size", value] for value in ("0", "1", "x", "-1", "64XiB", "64 MiB x", "1KiB",
                                                    "99999999999999999999", "9999999TiB", "1e9")],
     *[["serve", f"--{option}", value] for option in ("max-connections", "max-pending",
-                                                     "key-retention")
+                                                     "threads", "key-retention")
       for value in ("0", "-1", "x", "1x", "1.5", "99999999999999999999")],
     ["serve", "--key-retention", "23"]]
 
@@ -70,7 +70,8 @@ def test_a_usage_error_is_a_message_and_exit_2(tmp_path, arguments):
     ("CREBITO_LISTEN", "nonsense"), ("CREBITO_LISTEN", "127.0.0.1:0,nonsense"),
     ("CREBITO_SOCKET_MODE", "x"), ("CREBITO_DATABASE", "mysql://x"), ("DATABASE_URL", "mysql://x"),
     ("CREBITO_DURABILITY", "x"), ("CREBITO_MAP_SIZE", "1"), ("CREBITO_MAX_CONNECTIONS", "0"),
-    ("CREBITO_MAX_PENDING", "x"), ("CREBITO_KEY_RETENTION", "23")])
+    ("CREBITO_MAX_PENDING", "x"), ("CREBITO_THREADS", "33"),
+    ("CREBITO_KEY_RETENTION", "23")])
 def test_a_wrong_environment_variable_is_named_and_exit_2(tmp_path, name, value):
     done = crebito("serve", environment={name: value})
     assert done.returncode == 2 and name in done.stderr
@@ -327,7 +328,7 @@ def test_every_setting_may_come_from_the_environment(tmp_path):
         "CREBITO_LISTEN": f"127.0.0.1:0,unix:{tmp_path}/socket", "CREBITO_SOCKET_MODE": "0600",
         "CREBITO_DATABASE": f"lmdb:{folder}", "CREBITO_DURABILITY": "none",
         "CREBITO_MAP_SIZE": "64MiB", "CREBITO_MAX_CONNECTIONS": "2", "CREBITO_MAX_PENDING": "100",
-        "CREBITO_KEY_RETENTION": "48", "DATABASE_URL": "mysql://ignored"}
+        "CREBITO_THREADS": "2", "CREBITO_KEY_RETENTION": "48", "DATABASE_URL": "mysql://ignored"}
     bank = Bank(folder, listen=("", ""), environment=environment)
     bank.options = bank.options[:2]
     with bank:

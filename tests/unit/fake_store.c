@@ -83,9 +83,9 @@ struct op *fake_answer_next(void)
     return op;
 }
 
-bool store_submit(struct store *store, struct op *op)
+bool store_submit(struct submitter *submitter, struct op *op)
 {
-    (void)store;
+    (void)submitter;
     assert_int_equal(op->state, OP_IDLE);
     fake.submitted[op->kind]++;
     if (fake.later[op->kind]) {
@@ -98,13 +98,13 @@ bool store_submit(struct store *store, struct op *op)
     return true;
 }
 
-void store_hand_over(struct store *store)
+void store_hand_over(struct submitter *submitter)
 {
-    (void)store;
+    (void)submitter;
 }
 
-struct op *store_take_answered(struct store *store)
+struct op *store_take_answered(struct submitter *submitter)
 {
-    (void)store;
+    (void)submitter;
     return NULL;
 }

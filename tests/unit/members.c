@@ -31,12 +31,14 @@ bool member_open(struct member *member, bool durable, bool must_exist)
         .durable = durable,
         .serves = true,
         .map_bytes = UINT64_C(1) << 26,
+        .submitters = 1,
         .pending_max = MEMBER_PENDING,
         .key_retention_us = INT64_C(86400000000),
-        .wake = wake,
-        .wake_context = member,
     };
-    return store_open(&member->store, url, &options, member->error, sizeof member->error);
+    if (!store_open(&member->store, url, &options, member->error, sizeof member->error))
+        return false;
+    member->submitter = store_join(member->store, wake, member);
+    return true;
 }
 
 bool member_try_to_join(struct member *member, bool durable)
@@ -66,7 +68,7 @@ static uint32_t take(struct member *member)
     until.tv_sec += PATIENCE_S;
     if (sem_timedwait(&member->wakes, &until) != 0)
         FAIL("no answer for %d s", PATIENCE_S);
-    for (struct op *op = store_take_answered(member->store); op; op = op->next)
+    for (struct op *op = store_take_answered(member->submitter); op; op = op->next)
         count++;
     return count;
 }
@@ -81,8 +83,8 @@ uint32_t member_submit(struct member *member, struct op *ops, uint32_t count)
 {
     uint32_t out = 0;
     for (uint32_t i = 0; i < count; i++)
-        out += !store_submit(member->store, &ops[i]);
-    store_hand_over(member->store);
+        out += !store_submit(member->submitter, &ops[i]);
+    store_hand_over(member->submitter);
     return out;
 }
 

@@ -19,6 +19,7 @@ enum { MEMBERS = 3, MEMBER_PENDING = 300 };
 
 struct member {
     struct store *store; /* NULL: not there */
+    struct submitter *submitter;
     sem_t wakes;
     char error[600]; /* why it could not join */
 };

@@ -47,13 +47,15 @@ bool store_client_try_open(uint64_t map_bytes, bool durable)
     const struct store_options options = {
         .durable = durable,
         .map_bytes = map_bytes,
+        .submitters = 1,
         .pending_max = STORE_PENDING,
         .key_retention_us = INT64_C(86400000000),
-        .wake = wake,
-        .wake_context = &client,
     };
     client.error[0] = '\0';
-    return store_open(&client.store, client.url, &options, client.error, sizeof client.error);
+    if (!store_open(&client.store, client.url, &options, client.error, sizeof client.error))
+        return false;
+    client.submitter = store_join(client.store, wake, &client);
+    return true;
 }
 
 void store_client_open(void)
@@ -78,7 +80,7 @@ uint32_t store_client_take(void)
     until.tv_sec += PATIENCE_S;
     if (sem_timedwait(&wakes, &until) != 0)
         FAIL("no answer for %d s", PATIENCE_S);
-    for (struct op *op = store_take_answered(client.store); op; op = op->next, count++)
+    for (struct op *op = store_take_answered(client.submitter); op; op = op->next, count++)
         assert_int_equal(op->state, OP_IDLE);
     return count;
 }
@@ -87,9 +89,9 @@ void store_client_ask_all(struct op *ops, uint32_t count)
 {
     uint32_t out = 0;
     for (uint32_t i = 0; i < count; i++)
-        if (!store_submit(client.store, &ops[i]))
+        if (!store_submit(client.submitter, &ops[i]))
             out++;
-    store_hand_over(client.store);
+    store_hand_over(client.submitter);
     while (out > 0)
         out -= store_client_take();
 }

@@ -15,6 +15,7 @@ struct store_client {
     char url[FOLDER_BYTES_MAX + 32];
     char error[400]; /* why the last store_client_open() failed */
     struct store *store;
+    struct submitter *submitter;
 };
 
 extern struct store_client client;

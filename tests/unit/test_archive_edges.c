@@ -383,7 +383,8 @@ static void no_bank_begins_beside_a_copy_that_is_being_made(void **state)
     (void)state;
     struct target target;
     struct store *store;
-    const struct store_options options = {.map_bytes = LEDGER_MAP, .pending_max = 1};
+    const struct store_options options = {
+        .map_bytes = LEDGER_MAP, .submitters = 1, .pending_max = 1};
     assert_true(target_begin(&target, to_path, LEDGER_MAP, 1, error, sizeof error));
     assert_false(store_open(&store, to, &options, error, sizeof error));
     expect_says("a copy to it is being made by");

@@ -28,6 +28,7 @@ struct body {
     }
 
 static struct entry entry;
+static struct json_arena arena;
 static const char *detail;
 
 /* From memory of exactly that size, so that reading past it is seen. */
@@ -37,7 +38,7 @@ static enum problem parse(const char *text, size_t bytes)
     assert_non_null(exact);
     memcpy(exact, text, bytes);
     detail = NULL;
-    enum problem problem = entry_json_parse(exact, bytes, &entry, &detail);
+    enum problem problem = entry_json_parse(&arena, exact, bytes, &entry, &detail);
     free(exact);
     return problem;
 }

@@ -15,16 +15,14 @@
 #include "http/entry_json.h"
 
 static json_malloc_t arena_take;
-static const char *arena; /* what is taken first after a parse began is its start */
+static struct json_arena arena;
 static size_t arena_most; /* the most of it that has been taken */
 
 static void *take_and_look(size_t bytes)
 {
     char *taken = arena_take(bytes);
-    if (taken && (!arena || taken < arena))
-        arena = taken;
-    if (taken && (size_t)(taken - arena) + bytes > arena_most)
-        arena_most = (size_t)(taken - arena) + bytes;
+    if (taken && (size_t)(taken - arena.bytes) + bytes > arena_most)
+        arena_most = (size_t)(taken - arena.bytes) + bytes;
     return taken;
 }
 
@@ -74,7 +72,7 @@ static enum problem parse(const char *text, size_t bytes)
     char *exact = malloc(bytes > 0 ? bytes : 1);
     assert_non_null(exact);
     memcpy(exact, text, bytes);
-    enum problem problem = entry_json_parse(exact, bytes, &entry, &detail);
+    enum problem problem = entry_json_parse(&arena, exact, bytes, &entry, &detail);
     free(exact);
     return problem;
 }

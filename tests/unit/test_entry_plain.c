@@ -13,6 +13,7 @@
 #include "http/entry_plain.h"
 
 static struct entry entry;
+static struct json_arena arena;
 
 /* From memory of exactly that size, so that reading past it is seen. */
 static bool reads(const char *text, size_t bytes)
@@ -170,7 +171,7 @@ static void the_shortcut_agrees_with_the_whole_way(void **state)
             continue;
         bytes += (size_t)snprintf(body + bytes - 1, sizeof body - bytes, ",\"~\":0}") - 1;
         const char *detail = "";
-        if (entry_json_parse(body, bytes, &entry, &detail) != PROBLEM_NONE)
+        if (entry_json_parse(&arena, body, bytes, &entry, &detail) != PROBLEM_NONE)
             FAIL("%s\nis read, but %s", shown(body, bytes), detail);
         assert_true(entry_same_request(&plain, &entry));
         agreed++;

@@ -47,14 +47,14 @@ static void a_client_that_is_not_there_is_none_for_any_question(void **state)
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < COUNT_OF(others); i++) {
             struct op op = {.kind = OP_CLIENT, .client = others[i]};
-            assert_true(store_submit(client.store, &op)); /* answered at once */
+            assert_true(store_submit(client.submitter, &op)); /* answered at once */
             assert_int_equal(op.outcome, OUTCOME_NO_CLIENT);
             assert_int_equal(store_client_statement(others[i]).outcome, OUTCOME_NO_CLIENT);
             assert_int_equal(store_client_book(others[i], C, 1, NULL), OUTCOME_NO_CLIENT);
         }
         for (uint32_t who = 1; who <= 5; who++) {
             struct op op = {.kind = OP_CLIENT, .client = who};
-            assert_true(store_submit(client.store, &op));
+            assert_true(store_submit(client.submitter, &op));
             assert_int_equal(op.outcome, OUTCOME_OK);
         }
     }
@@ -191,7 +191,7 @@ static void closing_does_what_was_submitted(void **state)
     store_client_open();
     for (uint32_t i = 0; i < STORE_PENDING; i++) {
         ops[i] = entry_op(3, C, 1, NULL);
-        assert_false(store_submit(client.store, &ops[i]));
+        assert_false(store_submit(client.submitter, &ops[i]));
     }
     store_client_close(); /* also without a hand-over */
     for (uint32_t i = 0; i < STORE_PENDING; i++)
@@ -244,7 +244,7 @@ static void health_is_answered_at_once(void **state)
     (void)state;
     struct op op = {.kind = OP_HEALTH};
     store_client_open();
-    assert_true(store_submit(client.store, &op));
+    assert_true(store_submit(client.submitter, &op));
     assert_int_equal(op.outcome, OUTCOME_OK);
 }
 

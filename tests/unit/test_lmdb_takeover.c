@@ -190,7 +190,7 @@ static void with_an_owner_that_is_silent_too_long_a_guest_is_not_well(void **sta
     assert_int_equal(member_submit(second, &entry, 1), 1);
     played_hears(1);
     atomic_store(&ahead_ms, ANSWER_TIMEOUT_MS + 1000);
-    bool at_once = store_submit(second->store, &health);
+    bool at_once = store_submit(second->submitter, &health);
     atomic_store(&ahead_ms, 0);
     assert_true(at_once);
     assert_int_equal(health.outcome, OUTCOME_DOWN);
@@ -316,7 +316,7 @@ static void without_an_owner_ops_wait_and_are_then_refused_until_there_is_one(vo
     member_ask_all(second, ops, COUNT_OF(ops));
     a_while(300); /* it goes on looking, and says no more */
     struct op known = {.kind = OP_CLIENT, .client = 1};
-    bool at_once = store_submit(second->store, &known);
+    bool at_once = store_submit(second->submitter, &known);
     enum outcome later = member_book(second, 1, C, 1), unhealthy = member_health(second),
                  unread = member_statement(second, 1).outcome;
     moved = moved && rename(members_aside, members_path) == 0;

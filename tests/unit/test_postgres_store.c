@@ -224,7 +224,7 @@ static void who_is_known_is_there_at_once_and_all_else_waits(void **state)
         for (uint32_t client = 7; client < 9; client++) {
             struct op op = {.kind = kind, .client = client, .outcome = OUTCOME_UNKNOWN};
             bool now = kind == OP_CLIENT && client == 7;
-            assert_int_equal(backend->calls->answer_now(backend, &op), now);
+            assert_int_equal(backend->calls->answer_now(backend, 0, &op), now);
             assert_int_equal(op.outcome, now ? OUTCOME_OK : OUTCOME_UNKNOWN);
         }
 }

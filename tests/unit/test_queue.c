@@ -154,6 +154,37 @@ static void a_full_port_refuses_and_the_op_stays_the_callers(void **state)
     assert_string_equal(answered(), "2 3");
 }
 
+static void ports_that_share_their_room_are_full_together(void **state)
+{
+    (void)state;
+    struct op *batch[OPS];
+    port_init(&port, &queue, 3, count_wake, &woken);
+    port_init_beside(&other, &port, count_wake, &other_woken);
+    assert_true(port_submit(&other, &ops[0]));
+    assert_true(port_submit(&port, &ops[1]));
+    assert_true(port_submit(&other, &ops[2]));
+    assert_false(port_submit(&port, &ops[3]));
+    assert_false(port_submit(&other, &ops[3]));
+    assert_int_equal(ops[3].state, OP_IDLE);
+    port_hand_over(&other);
+    port_hand_over(&port);
+    assert_int_equal(queue_take_batch(&queue, 0, batch, OPS), 3);
+    queue_answer(&queue, batch, 3);
+    assert_int_equal(woken, 1);
+    assert_int_equal(other_woken, 1);
+    assert_string_equal(numbers(port_take_answered(&other)), "0 2");
+    assert_true(port_submit(&port, &ops[3])); /* what one has given back the other may take */
+    assert_true(port_submit(&port, &ops[4]));
+    assert_false(port_submit(&other, &ops[5]));
+    assert_string_equal(answered(), "1");
+    assert_true(port_submit(&other, &ops[5]));
+    port_hand_over(&port);
+    port_hand_over(&other);
+    commit(3, OPS);
+    assert_string_equal(answered(), "3 4");
+    assert_string_equal(numbers(port_take_answered(&other)), "5");
+}
+
 static void the_submitter_is_woken_once_until_it_has_looked(void **state)
 {
     (void)state;
@@ -417,6 +448,7 @@ int main(void)
         TEST(a_batch_takes_no_more_than_it_was_told_to),
         TEST(nothing_moves_before_it_is_handed_over),
         TEST(a_full_port_refuses_and_the_op_stays_the_callers),
+        TEST(ports_that_share_their_room_are_full_together),
         TEST(the_submitter_is_woken_once_until_it_has_looked),
         TEST(with_nothing_answered_there_is_nothing_to_take),
         TEST(a_closed_queue_still_gives_what_was_handed_over),

@@ -61,7 +61,7 @@ static int64_t asked_balance(uint32_t who)
 static bool owner_knows(uint32_t who)
 {
     struct op op = {.kind = OP_CLIENT, .client = who};
-    assert_true(store_submit(client.store, &op));
+    assert_true(store_submit(client.submitter, &op));
     return op.outcome == OUTCOME_OK;
 }
 

@@ -23,18 +23,18 @@ static struct {
     struct backend backend;
     atomic_uint committed[LANES_MAX], wrong_lane;
     pthread_t threads[LANES_MAX];
-    unsigned opened, closed, admitted, dismissed, submitted_now;
+    unsigned opened, closed, admitted, dismissed, submitted_now[2]; /* by each submitter */
     bool refuse, has_thread[LANES_MAX];
     sem_t *hold; /* lane 1 waits for it */
 } inside;
 
-static bool answer_now(struct backend *backend, struct op *op)
+static bool answer_now(struct backend *backend, uint32_t submitter, struct op *op)
 {
     (void)backend;
     if (op->kind != OP_CLIENT)
         return false;
     op->outcome = OUTCOME_OK;
-    inside.submitted_now++;
+    inside.submitted_now[submitter]++;
     return true;
 }
 
@@ -141,6 +141,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 /* --- its user --------------------------------------------------------------------------------- */
 
 static struct store *store;
+static struct submitter *submitter, *another;
 static struct op ops[OPS];
 static sem_t wakes;
 static char error[300];
@@ -173,25 +174,28 @@ static int teardown(void **state)
 static bool open_store(uint32_t lanes)
 {
     const struct store_options options = {
+        .submitters = 2,
         .pending_max = OPS,
         .connections = lanes,
-        .wake = post,
-        .wake_context = &wakes,
     };
-    return store_open(&store, "fake:place", &options, error, sizeof error);
+    if (!store_open(&store, "fake:place", &options, error, sizeof error))
+        return false;
+    submitter = store_join(store, post, &wakes);
+    another = NULL; /* unless a test lets it join */
+    return true;
 }
 
 static void submit_all(void)
 {
     for (int i = 0; i < OPS; i++)
-        assert_false(store_submit(store, &ops[i]));
-    store_hand_over(store);
+        assert_false(store_submit(submitter, &ops[i]));
+    store_hand_over(submitter);
 }
 
 static int take_answered(void)
 {
     int count = 0;
-    for (const struct op *op = store_take_answered(store); op; op = op->next) {
+    for (const struct op *op = store_take_answered(submitter); op; op = op->next) {
         assert_int_equal(op->outcome, OUTCOME_LIMIT_EXCEEDED);
         count++;
     }
@@ -261,7 +265,7 @@ static void closing_answers_what_waits_in_every_lane(void **state)
     (void)state;
     assert_true(open_store(3));
     for (int i = 0; i < OPS; i++)
-        assert_false(store_submit(store, &ops[i])); /* not handed over */
+        assert_false(store_submit(submitter, &ops[i])); /* not handed over */
     store_close(store);
     for (int i = 0; i < OPS; i++)
         assert_int_equal(ops[i].outcome, OUTCOME_LIMIT_EXCEEDED);
@@ -289,9 +293,9 @@ static void what_is_answered_now_goes_to_no_lane(void **state)
     assert_true(open_store(2));
     ops[1].kind = OP_CLIENT;
     ops[1].lane = 77;
-    assert_true(store_submit(store, &ops[1]));
+    assert_true(store_submit(submitter, &ops[1]));
     assert_int_equal(ops[1].outcome, OUTCOME_OK);
-    assert_int_equal(inside.submitted_now, 1);
+    assert_int_equal(inside.submitted_now[0], 1);
     store_close(store);
 }
 
@@ -301,8 +305,8 @@ static void past_what_may_be_pending_in_all_lanes_it_is_busy(void **state)
     struct op more = {.kind = OP_ENTRY, .client = 1};
     assert_true(open_store(3));
     for (int i = 0; i < OPS; i++)
-        assert_false(store_submit(store, &ops[i]));
-    assert_true(store_submit(store, &more));
+        assert_false(store_submit(submitter, &ops[i]));
+    assert_true(store_submit(submitter, &more));
     assert_int_equal(more.outcome, OUTCOME_BUSY);
     store_close(store);
 }
@@ -313,19 +317,52 @@ static void what_reads_has_as_much_room_of_its_own(void **state)
     static struct op reading[OPS + 1];
     assert_true(open_store(3));
     for (int i = 0; i < OPS; i++)
-        assert_false(store_submit(store, &ops[i]));
+        assert_false(store_submit(submitter, &ops[i]));
     for (uint32_t i = 0; i < OPS; i++) {
         reading[i] = (struct op){.kind = OP_STATEMENT, .client = i};
-        assert_false(store_submit(store, &reading[i]));
+        assert_false(store_submit(submitter, &reading[i]));
     }
     reading[OPS] = (struct op){.kind = OP_STATEMENT};
-    assert_true(store_submit(store, &reading[OPS]));
+    assert_true(store_submit(submitter, &reading[OPS]));
     assert_int_equal(reading[OPS].outcome, OUTCOME_BUSY);
-    store_hand_over(store);
+    store_hand_over(submitter);
     wait_for(2 * OPS);
-    assert_false(store_submit(store, &reading[OPS])); /* there is room again */
+    assert_false(store_submit(submitter, &reading[OPS])); /* there is room again */
     store_close(store);
     assert_int_equal(reading[OPS].outcome, OUTCOME_LIMIT_EXCEEDED);
+}
+
+static void submitters_share_what_may_be_pending_and_each_gets_its_own_back(void **state)
+{
+    (void)state;
+    static struct op reading[OPS];
+    struct op known = {.kind = OP_CLIENT, .client = 1}, more = {.kind = OP_ENTRY, .client = 1};
+    assert_true(open_store(3));
+    another = store_join(store, post, &wakes);
+    assert_ptr_not_equal(another, submitter);
+    assert_true(store_submit(another, &known));
+    assert_int_equal(inside.submitted_now[0], 0);
+    assert_int_equal(inside.submitted_now[1], 1);
+    for (uint32_t i = 0; i < OPS; i++) {
+        reading[i] = (struct op){.kind = OP_STATEMENT, .client = i};
+        assert_false(store_submit(i % 2 ? another : submitter, &ops[i]));
+        assert_false(store_submit(i % 2 ? submitter : another, &reading[i]));
+    }
+    assert_true(store_submit(another, &more));
+    assert_int_equal(more.outcome, OUTCOME_BUSY);
+    assert_true(store_submit(submitter, &more));
+    assert_int_equal(more.outcome, OUTCOME_BUSY);
+    store_hand_over(another);
+    for (int taken = 0; taken < OPS;) {
+        assert_int_equal(sem_wait(&wakes), 0);
+        assert_null(store_take_answered(submitter)); /* nothing of its own has been handed over */
+        for (const struct op *op = store_take_answered(another); op; op = op->next, taken++)
+            assert_true((op < ops + OPS && op >= ops) ? (op - ops) % 2 : (op - reading) % 2 == 0);
+    }
+    assert_false(store_submit(submitter, &more)); /* there is room again */
+    store_close(store);                           /* which hands over what is left, of both */
+    assert_int_equal(more.outcome, OUTCOME_LIMIT_EXCEEDED);
+    assert_int_equal(ops[0].outcome, OUTCOME_LIMIT_EXCEEDED);
 }
 
 static void a_committer_that_cannot_be_started_ends_those_that_were(void **state)
@@ -384,6 +421,7 @@ int main(void)
         TEST(what_is_answered_now_goes_to_no_lane),
         TEST(past_what_may_be_pending_in_all_lanes_it_is_busy),
         TEST(what_reads_has_as_much_room_of_its_own),
+        TEST(submitters_share_what_may_be_pending_and_each_gets_its_own_back),
         TEST(a_committer_that_cannot_be_started_ends_those_that_were),
         TEST(a_backend_that_does_not_open_is_no_store),
         TEST(one_that_only_asks_opens_one_lane),

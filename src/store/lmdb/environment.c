@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TABLES = 5, READERS_MAX = 64, LOCK_BYTES = 8192 /* more than LMDB needs for them */ };
+enum { TABLES = 5, LOCK_BYTES = 8192 /* more than LMDB needs for the readers */ };
 
 static void say(char *error, size_t error_size, const char *path, const char *what, int result)
 {
@@ -307,7 +307,7 @@ enum environment_end environment_open(struct environment *ret, const char *path,
     if (result == MDB_SUCCESS)
         result = mdb_env_set_maxdbs(environment.env, TABLES);
     if (result == MDB_SUCCESS)
-        result = mdb_env_set_maxreaders(environment.env, READERS_MAX);
+        result = mdb_env_set_maxreaders(environment.env, ENVIRONMENT_READERS_MAX);
     if (result == MDB_SUCCESS && map_bytes > 0)
         result = mdb_env_set_mapsize(environment.env, map_bytes);
     if (result == MDB_SUCCESS && (flags & MDB_RDONLY))

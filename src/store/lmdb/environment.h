@@ -23,6 +23,8 @@
 #include "store/lmdb/folder.h"
 #include "store/lmdb/record.h"
 
+enum { ENVIRONMENT_READERS_MAX = 64 }; /* snapshots at once, of all processes */
+
 struct environment {
     MDB_env *env;
     MDB_dbi meta;

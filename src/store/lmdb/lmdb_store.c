@@ -47,8 +47,8 @@ struct lmdb_store {
     struct guest guest; /* only of a process that came second */
     bool came_second;
     struct queue *queue;
-    char asked[128];  /* the owner, as it describes itself */
-    bool told_silent; /* the submitter's: the log has it that the owner does not answer */
+    char asked[128];          /* the owner, as it describes itself */
+    _Atomic bool told_silent; /* the log has it that the owner does not answer */
     pthread_t steward;
     bool has_steward;
 
@@ -103,20 +103,19 @@ static bool is_closing(struct lmdb_store *store)
 static bool owner_is_silent(struct lmdb_store *store)
 {
     bool silent = guest_stuck(&store->guest);
-    if (silent != store->told_silent)
+    if (atomic_exchange(&store->told_silent, silent) != silent)
         log_line(silent ? LOG_ERROR : LOG_INFO,
                  silent ? "the owner of the store does not answer" : "the owner answers again",
                  "store", store->path, NULL);
-    store->told_silent = silent;
     return silent;
 }
 
-static bool answer_now(struct backend *backend, struct op *op)
+static bool answer_now(struct backend *backend, uint32_t submitter, struct op *op)
 {
     struct lmdb_store *store = store_of(backend);
     struct owner *owner = atomic_load(&store->owner);
     if (owner)
-        return owner_answer_now(owner, op);
+        return owner_answer_now(owner, submitter, op);
     if (op->kind == OP_CLIENT && known_has(&store->known, op->client))
         op->outcome = OUTCOME_OK;
     else if (op->kind == OP_HEALTH && owner_is_silent(store))
@@ -260,13 +259,13 @@ static void refuse_lost(struct lmdb_store *store)
     queue_answer(store->queue, lost, count);
 }
 
-/* Before anybody else uses the owner. What was lost and can be asked again only reads. */
+/* Before anybody else uses the owner, and any submitter's view. What was lost and can be asked again only reads. */
 static void answer_lost(struct lmdb_store *store, struct owner *owner)
 {
     struct op *lost[GUEST_OPS_MAX];
     uint32_t count = guest_take_lost(&store->guest, lost);
     for (uint32_t i = 0; i < count; i++)
-        if (!owner_answer_now(owner, lost[i]))
+        if (!owner_answer_now(owner, 0, lost[i]))
             lost[i]->outcome = OUTCOME_NO_SPACE; /* a question for health, and it is not sure */
     queue_answer(store->queue, lost, count);
 }

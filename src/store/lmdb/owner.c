@@ -4,6 +4,7 @@
  */
 #include "store/lmdb/owner.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,12 @@ enum { CLIENTS = sizeof challenge_clients / sizeof challenge_clients[0] };
 
 enum { LOOK_AROUND_MS = 1000 };
 
+enum { OTHER_VIEWS = 2 }; /* besides those of the submitters */
+
+static_assert(
+    SUBMITTERS_MAX + OTHER_VIEWS + 16 <= ENVIRONMENT_READERS_MAX,
+    "other processes read too: audits, copies, exports, and those of them that were killed");
+
 struct owner {
     struct folder folder;
     struct environment environment;
@@ -36,12 +43,13 @@ struct owner {
     bool durable;
     struct serving serving;
     struct committed committed;
-    struct view view;            /* of owner_answer_now() */
     struct commit commit;        /* the committer's */
-    struct view late_view;       /* the committer's */
     int64_t looked_ms;           /* when the committer last looked for the folder */
     struct owner_socket *socket; /* NULL: there is none */
-    struct view socket_view;     /* its thread's */
+    struct view *late_view;      /* the committer's */
+    struct view *socket_view;    /* the socket's thread's */
+    uint32_t views_count;
+    struct view views[]; /* each submitter's, and those two */
 };
 
 /* --- answering ------------------------------------------------------------------------------ */
@@ -94,9 +102,9 @@ static bool answer_with(struct owner *owner, struct view *view, struct op *op)
     return true;
 }
 
-bool owner_answer_now(struct owner *owner, struct op *op)
+bool owner_answer_now(struct owner *owner, uint32_t submitter, struct op *op)
 {
-    return answer_with(owner, &owner->view, op);
+    return answer_with(owner, &owner->views[submitter], op);
 }
 
 void owner_commit(struct owner *owner, struct op **ops, uint32_t count)
@@ -110,7 +118,7 @@ void owner_commit(struct owner *owner, struct op **ops, uint32_t count)
     }
     /* Those that read are here only if they were asked before this process was the owner. */
     for (uint32_t i = 0; i < count; i++)
-        if (op_writes(ops[i]) || !answer_with(owner, &owner->late_view, ops[i]))
+        if (op_writes(ops[i]) || !answer_with(owner, owner->late_view, ops[i]))
             left[left_count++] = ops[i];
     if (left_count > 0)
         commit_ops(&owner->commit, left, left_count);
@@ -121,7 +129,7 @@ void owner_commit(struct owner *owner, struct op **ops, uint32_t count)
 static bool answer_other(void *context, struct op *op)
 {
     struct owner *owner = context;
-    return answer_with(owner, &owner->socket_view, op);
+    return answer_with(owner, owner->socket_view, op);
 }
 
 void owner_admit(struct owner *owner, struct queue *queue)
@@ -145,9 +153,8 @@ void owner_dismiss(struct owner *owner)
 
 static void close_views(struct owner *owner)
 {
-    view_close(&owner->view);
-    view_close(&owner->late_view);
-    view_close(&owner->socket_view);
+    for (uint32_t i = 0; i < owner->views_count; i++)
+        view_close(&owner->views[i]);
 }
 
 void owner_close(struct owner *owner)
@@ -238,12 +245,11 @@ static bool ensure_store(const struct folder *folder, const char *path,
 /* All of them, or none. */
 static int open_views(struct owner *owner)
 {
-    struct view *views[] = {&owner->view, &owner->late_view, &owner->socket_view};
-    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
-        int result = view_open(views[i], &owner->environment, &owner->committed);
+    for (uint32_t i = 0; i < owner->views_count; i++) {
+        int result = view_open(&owner->views[i], &owner->environment, &owner->committed);
         if (result != MDB_SUCCESS) {
             while (i > 0)
-                view_close(views[--i]);
+                view_close(&owner->views[--i]);
             return result;
         }
     }
@@ -306,12 +312,16 @@ enum owner_opening owner_open(struct owner **ret, const char *path,
                               const struct store_options *options, const struct folder_place *place,
                               char *error, size_t error_size)
 {
-    struct owner *owner = calloc(1, sizeof *owner);
+    uint32_t views = options->submitters + OTHER_VIEWS;
+    struct owner *owner = calloc(1, sizeof *owner + views * sizeof owner->views[0]);
     enum owner_opening end = OWNER_NOT_OPENED;
     if (!owner) {
         snprintf(error, error_size, "out of memory");
         return end;
     }
+    owner->views_count = views;
+    owner->late_view = &owner->views[options->submitters];
+    owner->socket_view = owner->late_view + 1;
     owner->serving.path = owner->path;
     owner->durable = options->durable;
     snprintf(owner->path, sizeof owner->path, "%s", path);

@@ -10,8 +10,8 @@
  *            known, or when the folder is no longer where it was, the store latches down: it
  *            answers OUTCOME_DOWN until it is opened anew.
  * Ownership  Owns the environment, the folder and its lock.
- * Threads    owner_answer_now() on one, owner_commit() on another, and one that takes ops of other
- *            processes (owner_socket.h), from owner_admit() to owner_dismiss().
+ * Threads    owner_answer_now() on each submitter's, owner_commit() on another, and one that takes ops
+ *            of other processes (owner_socket.h), from owner_admit() to owner_dismiss().
  * Errors     Opening: an end and a sentence. Later: outcomes; full, mended and down are logged.
  * Not here   Queues, committers; processes that come second: lmdb_store.h.
  */
@@ -42,8 +42,8 @@ MUST_CHECK enum owner_opening owner_open(struct owner **ret, const char *path,
                                          size_t error_size);
 void owner_close(struct owner *owner);
 
-/* True if the op could be answered without a commit, and now is. */
-bool owner_answer_now(struct owner *owner, struct op *op);
+/* True if the op could be answered without a commit, and now is. `submitter`: as in backend.h. */
+bool owner_answer_now(struct owner *owner, uint32_t submitter, struct op *op);
 
 /* Sets the outcome of every op, those that owner_answer_now() would have answered among them. */
 void owner_commit(struct owner *owner, struct op **ops, uint32_t count);

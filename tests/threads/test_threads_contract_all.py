@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: MIT
+"""The rest of the contract, with several threads."""
+
+import pytest
+
+from stores import THREADED
+from topology import suites
+
+pytestmark = pytest.mark.slow
+globals().update(suites("clock", "fields", "http_noise", "http_refusals", "money", "order", "routes", "waiting"),
+                 STORES=THREADED)
