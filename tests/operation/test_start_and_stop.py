@@ -34,6 +34,12 @@ def contents(folder):
 # ---- starting
 
 
+def test_its_threads_push_nobody_aside(bank):
+    threads = os.listdir(f"/proc/{bank.process.pid}/task")
+    assert len(threads) > 1
+    assert {os.sched_getscheduler(int(thread)) for thread in threads} == {os.SCHED_BATCH}
+
+
 def test_a_second_start_goes_on_where_the_first_was(new_bank):
     for count in range(12):
         new_bank.post(2, 100 + count, "cd"[count % 2], f"n{count}", key=f"k{count}")
