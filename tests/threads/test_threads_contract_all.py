@@ -7,5 +7,5 @@ from stores import THREADED
 from topology import suites
 
 pytestmark = pytest.mark.slow
-globals().update(suites("clock", "fields", "http_noise", "http_refusals", "money", "order", "routes", "waiting"),
-                 STORES=THREADED)
+globals().update(suites("clock", "fields", "http", "http_noise", "http_refusals", "idempotency", "json", "money", "order",
+                        "routes", "stuck_store", "waiting"), STORES=THREADED)
