@@ -84,8 +84,7 @@ static bool read_addresses(const struct options *options, struct server_options 
 static void let_others_finish(void)
 {
     const struct sched_param none = {0};
-    (void)sched_setscheduler(0, SCHED_BATCH,
-                             &none); /* where it may not be set, all works as well */
+    (void)sched_setscheduler(0, SCHED_BATCH, &none); /* without it all works as well */
 }
 
 int command_serve(const struct options *options)
