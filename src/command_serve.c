@@ -80,11 +80,12 @@ static bool read_addresses(const struct options *options, struct server_options 
 /* Threads that wake often and run shortly would each time push aside whoever runs, the load balancer in front of
  * us among them, which then finds one event at a time. Where all cores are busy we wait our turn, and find
  * several ourselves (sched(7), SCHED_BATCH; docs/decisions/0015-speed.md). Threads that are started from here on
- * inherit it. */
+ * inherit it. A policy that somebody has chosen for us stays. */
 static void let_others_finish(void)
 {
     const struct sched_param none = {0};
-    (void)sched_setscheduler(0, SCHED_BATCH, &none); /* without it all works as well */
+    if (sched_getscheduler(0) == SCHED_OTHER)
+        (void)sched_setscheduler(0, SCHED_BATCH, &none); /* without it all works as well */
 }
 
 int command_serve(const struct options *options)

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from bank import Closed, crebito, is_problem, post, request, stuck, together
+from bank import Bank, Closed, crebito, is_problem, post, request, stuck, together
 
 HEALTH = request("GET", "/healthz")
 
@@ -34,10 +34,22 @@ def contents(folder):
 # ---- starting
 
 
-def test_its_threads_push_nobody_aside(bank):
+def policies(bank):
     threads = os.listdir(f"/proc/{bank.process.pid}/task")
     assert len(threads) > 1
-    assert {os.sched_getscheduler(int(thread)) for thread in threads} == {os.SCHED_BATCH}
+    return {os.sched_getscheduler(int(thread)) for thread in threads}
+
+
+def test_its_threads_push_nobody_aside(bank):
+    assert policies(bank) == {os.SCHED_BATCH}
+
+
+def test_a_scheduling_policy_that_somebody_chose_stays(store):
+    bank = Bank(store, prefix=["chrt", "--idle", "0"])
+    try:
+        assert policies(bank.start()) == {os.SCHED_IDLE}
+    finally:
+        bank.stop()
 
 
 def test_a_second_start_goes_on_where_the_first_was(new_bank):
