@@ -113,7 +113,7 @@ def test_a_killed_container_comes_back_and_the_other_kept_serving_meanwhile(stac
             assert down < up
             assert [at for at in clients.answered if down < at < up], f"nobody served while {service} was down"
             wait_until(lambda: stack.health_of(service) == "healthy", f"{service} does not serve again")
-    assert stack.balance(2) == len(clients.answered) > 10  # each once
+    assert stack.as_expected().balance(2) == len(clients.answered) > 10  # each once
 
 
 def test_nginx_or_the_database_killed_comes_back_and_nothing_acknowledged_is_lost(stack):
@@ -134,6 +134,7 @@ def test_a_stop_answers_what_is_in_flight_and_exits_with_0(stack):
         assert stack.post(1).status == 200  # by the other
         stack.compose("start", service)
         wait_until(lambda: stack.health_of(service) == "healthy", f"{service} does not serve again")
+    stack.as_expected()
 
 
 def test_instances_are_unhealthy_while_the_store_cannot_serve_and_well_again_after_it(stack):
