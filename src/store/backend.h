@@ -42,6 +42,11 @@ struct backend_calls {
      * admit(). */
     bool (*commit)(struct backend *backend, uint32_t lane, struct op **batch, uint32_t count);
 
+    /* The batch's answers are out, or (`idle`) nothing has come since for SETTLE_IDLE_MS or will come any
+     * more: do what can wait. True: there is something left for when nothing comes. NULL: there
+     * never is. */
+    bool (*settle)(struct backend *backend, uint32_t lane, bool idle);
+
     /* The queue is there. Take ops of other processes too, through a port of the backend's own. Where
      * that cannot be, it is logged, and the store serves without. NULL, both: other processes need
      * nobody. */

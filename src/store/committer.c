@@ -19,19 +19,35 @@ static void gather(const struct committer *committer, uint32_t last_count)
         nanosleep(&pause, NULL);
 }
 
+static bool settle(struct committer *committer, bool idle)
+{
+    struct backend *backend = committer->backend;
+    return backend->calls->settle && backend->calls->settle(backend, committer->lane, idle);
+}
+
+static uint32_t next_batch(struct committer *committer, bool *unsettled, struct op **ret)
+{
+    if (*unsettled && !queue_wait(committer->queue, committer->lane, SETTLE_IDLE_MS))
+        *unsettled = settle(committer, true);
+    return queue_take_batch(committer->queue, committer->lane, ret, BATCH_OPS_MAX);
+}
+
 static void *committer_main(void *argument)
 {
     struct committer *committer = argument;
     struct op *batch[BATCH_OPS_MAX];
     uint32_t count;
+    bool unsettled = false;
 
-    while ((count = queue_take_batch(committer->queue, committer->lane, batch, BATCH_OPS_MAX)) >
-           0) {
+    while ((count = next_batch(committer, &unsettled, batch)) > 0) {
         /* Commit, then wake: a 200 must never outlive a crash that undoes it. */
         if (committer->backend->calls->commit(committer->backend, committer->lane, batch, count))
             queue_answer(committer->queue, batch, count);
+        unsettled = settle(committer, false);
         gather(committer, count);
     }
+    if (unsettled)
+        (void)settle(committer, true);
     return NULL;
 }
 

@@ -5,7 +5,7 @@
  * Purpose    Group commit: take whatever ops are waiting, commit them as one batch, answer them.
  *            While a batch is being flushed the next one gathers, so batches grow with the load.
  *            Only after a batch of several, and only if the backend asks for it, are others waited for
- *            (gather_us).
+ *            (gather_us). What can wait until answers are out, or nobody asks, comes then (settle()).
  * Invariant  One batch at a time of its lane, in the order of submission; answered only after
  *            commit().
  * Ownership  Borrows the queue and the backend until committer_stop() returns.
@@ -22,6 +22,8 @@
 #include "must_check.h"
 #include "store/backend.h"
 #include "store/queue.h"
+
+enum { SETTLE_IDLE_MS = 50 }; /* a pause, and not the time between two requests of a busy hour */
 
 struct committer {
     pthread_t thread;

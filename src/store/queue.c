@@ -5,7 +5,9 @@
 #include "store/queue.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
+#include <time.h>
 
 static void list_append(struct op_list *list, struct op *op)
 {
@@ -66,8 +68,12 @@ void queue_init(struct queue *queue, uint32_t lane_count)
     memset(queue, 0, sizeof *queue);
     queue->lane_count = lane_count;
     pthread_mutex_init(&queue->mutex, NULL);
+    pthread_condattr_t steady; /* the clock that is never set: for queue_wait() */
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
     for (uint32_t i = 0; i < lane_count; i++)
-        pthread_cond_init(&queue->lanes[i].not_empty, NULL);
+        pthread_cond_init(&queue->lanes[i].not_empty, &steady);
+    pthread_condattr_destroy(&steady);
 }
 
 void queue_free(struct queue *queue)
@@ -106,6 +112,26 @@ uint32_t queue_take_batch(struct queue *queue, uint32_t lane_number, struct op *
     assert(queue_sane(queue));
     pthread_mutex_unlock(&queue->mutex);
     return count;
+}
+
+bool queue_wait(struct queue *queue, uint32_t lane_number, uint32_t timeout_ms)
+{
+    struct lane *lane = &queue->lanes[lane_number];
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += timeout_ms / 1000;
+    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&queue->mutex);
+    int result = 0;
+    while (!lane->waiting.head && !queue->closed && result != ETIMEDOUT)
+        result = pthread_cond_timedwait(&lane->not_empty, &queue->mutex, &until);
+    bool ready = lane->waiting.head || queue->closed;
+    pthread_mutex_unlock(&queue->mutex);
+    return ready;
 }
 
 uint32_t queue_waiting(struct queue *queue, uint32_t lane)

@@ -71,6 +71,9 @@ void queue_close(struct queue *queue); /* nothing more will be handed over */
 MUST_CHECK uint32_t queue_take_batch(struct queue *queue, uint32_t lane, struct op **batch,
                                      uint32_t batch_max);
 
+/* Until the lane has ops or is closed, or so long. False: neither. */
+MUST_CHECK bool queue_wait(struct queue *queue, uint32_t lane, uint32_t timeout_ms);
+
 /* How many ops wait in the lane now. */
 uint32_t queue_waiting(struct queue *queue, uint32_t lane);
 

@@ -7,6 +7,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <time.h>
 
 #include "store/committer.h"
@@ -290,6 +291,163 @@ static void a_commit_of_one_lane_does_not_wait_for_that_of_another(void **state)
     sem_destroy(&wakes);
 }
 
+/* --- what can wait ---------------------------------------------------------------------------- */
+
+/* What happened, in order: a commit, a wake, and settle() after a batch or when idle. */
+static struct {
+    char text[32];
+    atomic_int count;
+    bool left, left_when_idle; /* what it says */
+    sem_t settling, settle_on, idle;
+} events;
+
+static void note(char event)
+{
+    events.text[atomic_fetch_add(&events.count, 1)] = event;
+}
+
+static bool commit_at_once(struct backend *of, uint32_t lane, struct op **batch, uint32_t count)
+{
+    (void)of;
+    (void)lane;
+    for (uint32_t i = 0; i < count; i++)
+        batch[i]->outcome = OUTCOME_OK;
+    note('c');
+    return true;
+}
+
+static bool settle(struct backend *of, uint32_t lane, bool idle)
+{
+    (void)of;
+    (void)lane;
+    if (!idle) {
+        sem_post(&events.settling);
+        sem_wait(&events.settle_on);
+    }
+    note(idle ? 'i' : 's');
+    if (idle)
+        sem_post(&events.idle);
+    return idle ? events.left_when_idle : events.left;
+}
+
+static void note_wake(void *context)
+{
+    note('w');
+    sem_post(context);
+}
+
+static const struct backend_calls settling_calls = {.commit = commit_at_once, .settle = settle};
+static struct backend settling_backend = {.calls = &settling_calls, .lanes = 1};
+
+static void begin_settling(bool left, bool left_when_idle)
+{
+    for (int i = 0; i < OPS; i++)
+        ops[i] = (struct op){.kind = OP_ENTRY, .outcome = OUTCOME_UNKNOWN};
+    memset(events.text, 0, sizeof events.text);
+    atomic_store(&events.count, 0);
+    events.left = left;
+    events.left_when_idle = left_when_idle;
+    sem_init(&events.settling, 0, 0);
+    sem_init(&events.settle_on, 0, 0);
+    sem_init(&events.idle, 0, 0);
+    sem_init(&wakes, 0, 0);
+    queue_init(&queue, 1);
+    port_init(&port, &queue, OPS, note_wake, &wakes);
+    committer = (struct committer){.queue = &queue, .backend = &settling_backend};
+    assert_true(committer_start(&committer));
+}
+
+static void take_back(void)
+{
+    expect_soon(&wakes);
+    (void)port_take_answered(&port);
+}
+
+static void expect_events(const char *expected)
+{
+    queue_close(&queue);
+    sem_post(&events.settle_on);
+    committer_stop(&committer);
+    (void)port_take_answered(&port);
+    assert_string_equal(events.text, expected);
+    port_free(&port);
+    queue_free(&queue);
+    sem_destroy(&events.settling);
+    sem_destroy(&events.settle_on);
+    sem_destroy(&events.idle);
+    sem_destroy(&wakes);
+}
+
+/* Longer than the pause after which nobody asks. */
+static void wait_for_more_than_a_pause(void)
+{
+    const struct timespec pause = {0, 3L * SETTLE_IDLE_MS * 1000000};
+    nanosleep(&pause, NULL);
+}
+
+static void what_can_wait_is_done_after_the_answers_of_each_batch(void **state)
+{
+    (void)state;
+    begin_settling(false, false);
+    for (int i = 0; i < 2; i++) {
+        submit(i, 1);
+        take_back();
+        expect_soon(&events.settling);
+        sem_post(&events.settle_on);
+    }
+    wait_for_more_than_a_pause(); /* nothing is left */
+    expect_events("cwscws");
+}
+
+static void what_is_left_is_done_when_nobody_asks_and_once(void **state)
+{
+    (void)state;
+    begin_settling(true, false);
+    submit(0, 1);
+    take_back();
+    sem_post(&events.settle_on);
+    expect_soon(&events.idle);
+    wait_for_more_than_a_pause();
+    expect_events("cwsi");
+}
+
+static void while_there_are_ops_nothing_is_idle(void **state)
+{
+    (void)state;
+    begin_settling(true, false);
+    submit(0, 1);
+    take_back();
+    expect_soon(&events.settling);
+    submit(1, 1);
+    sem_post(&events.settle_on);
+    take_back();
+    sem_post(&events.settle_on);
+    expect_soon(&events.idle);
+    expect_events("cwscwsi");
+}
+
+static void what_is_left_at_the_end_is_done_then(void **state)
+{
+    (void)state;
+    begin_settling(true, false);
+    submit(0, 1);
+    take_back();
+    expect_soon(&events.settling);
+    expect_events("cwsi");
+}
+
+static void what_could_not_be_done_when_idle_is_tried_at_the_end(void **state)
+{
+    (void)state;
+    begin_settling(true, true);
+    submit(0, 1);
+    take_back();
+    sem_post(&events.settle_on);
+    expect_soon(&events.idle);
+    wait_for_more_than_a_pause(); /* not over and over */
+    expect_events("cwsii");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +462,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(where_many_wait_already_nobody_else_is_waited_for,
                                         setup_gathering, teardown_gathering),
         cmocka_unit_test(a_commit_of_one_lane_does_not_wait_for_that_of_another),
+        cmocka_unit_test(what_can_wait_is_done_after_the_answers_of_each_batch),
+        cmocka_unit_test(what_is_left_is_done_when_nobody_asks_and_once),
+        cmocka_unit_test(while_there_are_ops_nothing_is_idle),
+        cmocka_unit_test(what_is_left_at_the_end_is_done_then),
+        cmocka_unit_test(what_could_not_be_done_when_idle_is_tried_at_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -304,6 +304,87 @@ static void an_insane_list_is_seen(void **state)
     port.pending = 0;
 }
 
+/* --- waiting for ops without taking them ------------------------------------------------------ */
+
+static int64_t clock_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+static void a_wait_in_vain_lasts_as_long_as_it_was_told_to(void **state)
+{
+    (void)state;
+    static const uint32_t timeouts_ms[] = {0, 1, 30, 999, 1001}; /* seconds are carried */
+    for (size_t i = 0; i < COUNT_OF(timeouts_ms); i++) {
+        int64_t before_us = clock_us();
+        assert_false(queue_wait(&queue, 0, timeouts_ms[i]));
+        assert_true(clock_us() - before_us >= timeouts_ms[i] * INT64_C(1000));
+    }
+}
+
+static void a_wait_ends_at_once_where_ops_are_or_none_will_come(void **state)
+{
+    (void)state;
+    submit(0, 2);
+    assert_true(queue_wait(&queue, 0, UINT32_MAX));
+    assert_int_equal(queue_waiting(&queue, 0), 2); /* they were not taken */
+    commit(2, OPS);
+    assert_string_equal(answered(), "0 1");
+    assert_false(queue_wait(&queue, 0, 0));
+    queue_close(&queue);
+    assert_true(queue_wait(&queue, 0, UINT32_MAX));
+}
+
+static void ops_of_another_lane_end_no_wait(void **state)
+{
+    (void)state;
+    struct op *batch[1], op = {.kind = OP_ENTRY, .lane = 1};
+    struct queue two;
+    queue_init(&two, 2);
+    port_init(&port, &two, OPS, count_wake, &woken);
+    assert_true(port_submit(&port, &op));
+    port_hand_over(&port);
+    assert_false(queue_wait(&two, 0, 5));
+    assert_true(queue_wait(&two, 1, UINT32_MAX));
+    assert_int_equal(queue_take_batch(&two, 1, batch, 1), 1);
+    queue_answer(&two, batch, 1);
+    (void)port_take_answered(&port);
+    queue_free(&two);
+}
+
+static void *wait_long(void *context)
+{
+    bool *ready = context;
+    *ready = queue_wait(&queue, 0, 20000);
+    return NULL;
+}
+
+static void who_waits_is_woken_by_ops_and_by_the_end(void **state)
+{
+    (void)state;
+    for (int close = 0; close < 2; close++) {
+        pthread_t waiter;
+        bool ready = false;
+        int64_t before_us = clock_us();
+        assert_int_equal(pthread_create(&waiter, NULL, wait_long, &ready), 0);
+        const struct timespec a_while = {0, 20000000}; /* most likely it waits by then */
+        nanosleep(&a_while, NULL);
+        if (close)
+            queue_close(&queue);
+        else
+            submit(0, 1);
+        assert_int_equal(pthread_join(waiter, NULL), 0);
+        assert_true(ready);
+        assert_true(clock_us() - before_us < 20000000); /* and not because the time was over */
+        if (close)
+            break;
+        commit(1, OPS);
+        assert_string_equal(answered(), "0");
+    }
+}
+
 /* --- threads -------------------------------------------------------------------------------- */
 
 enum { MANY = 100000, PENDING = 97, BATCH = 16, SUBMITTERS = 2 };
@@ -456,6 +537,10 @@ int main(void)
         TEST(only_who_has_answers_is_woken_and_only_once_told),
         TEST(a_full_port_is_no_other_submitters_concern),
         TEST(an_insane_list_is_seen),
+        TEST(a_wait_in_vain_lasts_as_long_as_it_was_told_to),
+        TEST(a_wait_ends_at_once_where_ops_are_or_none_will_come),
+        TEST(ops_of_another_lane_end_no_wait),
+        TEST(who_waits_is_woken_by_ops_and_by_the_end),
         cmocka_unit_test(a_hundred_thousand_ops_of_each_submitter_cross_in_order_and_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
