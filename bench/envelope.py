@@ -129,17 +129,19 @@ def main():
     os.sched_setaffinity(0, CORES)  # the load too: the scheduler is part of what is measured
     about = machine()
     with all_of([STACKS[name] for name in dict.fromkeys(row.stack for row in rows)]):
-        rounds = []
+        rounds, disk = [], []
         for number in range(1, options.rounds + 1):
             rounds.append(measure_round(number, rows, options))
+            if number <= OPEN_ROUNDS:
+                disk.append(openloop.disk_alone(options.open_seconds))
             speeds = ", ".join(f"{seen['row']} {seen['per_second']:.0f}" for seen in rounds[-1]
                                if seen["load"] == CLOSED[-1])
             print(f"round {number} of {options.rounds}, requests/s: {speeds}", flush=True)
         limits = {name: stack.limits() for name, stack in STACKS.items() if stack.parts}
-    results = Results(rows, rounds, limits)
+    results = Results(rows, rounds, limits, disk)
     (options.output / "results.json").write_text(json.dumps({
         **about, "rounds": options.rounds, "seconds": options.seconds, "open_seconds": options.open_seconds,
-        "limits": limits, "medians": results.medians(),
+        "limits": limits, "disk_alone": disk, "medians": results.medians(),
         "measurements": [{"round": number, **seen} for number, one in enumerate(rounds, 1) for seen in one],
     }, indent=1) + "\n")
     tables.show(results, about)

@@ -8,9 +8,11 @@ import base64
 import csv
 import json
 import math
+import os
 import random
 import subprocess
 import sys
+import time
 from collections import Counter
 
 import harness
@@ -21,6 +23,8 @@ RATE = DEBITS + CREDITS + STATEMENTS
 AMOUNT_MAX = 10000
 WORKERS_MAX = 1000  # so many requests may be under way; past it the generator is held back, and late
 WARM_SECONDS = 1  # at the same rate, and not counted
+PERCENTILES = (("p50", 50), ("p99", 99), ("p999", 99.9), ("max", 100))
+PAGE_BYTES = 4096
 RIGHT = (200, 422)  # a debit past the limit is refused, and should be
 
 
@@ -57,13 +61,32 @@ def summary(rows, rate=RATE):
     counted = [one for one in results if one[0] >= begin + WARM_SECONDS * 10**9]
     latencies = sorted(took for _, _, took in counted)
     statuses = Counter(status for _, status, _ in counted)
-    seen = {f"{name}_us": percentile(latencies, percent) / 1000
-            for name, percent in (("p50", 50), ("p99", 99), ("p999", 99.9), ("max", 100))}
+    seen = {f"{name}_us": percentile(latencies, percent) / 1000 for name, percent in PERCENTILES}
     span_s = (counted[-1][0] - counted[0][0]) / 1e9
     return {**seen, "late_p99_us": percentile(late, 99) / 1000, "late_max_us": late[-1] / 1000,
             "answers": len(counted), "per_second": (len(counted) - 1) / span_s, "microseconds": span_s * 1e6,
             "statuses": {str(status): count for status, count in sorted(statuses.items())},
             "failed": sum(count for status, count in statuses.items() if status not in RIGHT)}
+
+
+def disk_alone(seconds, rate=RATE):
+    """The least that an answer from the disk can take: a page written and flushed so often, and nothing else going on."""
+    harness.RUN.mkdir(parents=True, exist_ok=True)
+    path, pages, page = harness.RUN / "disk.bin", 1024, bytes(PAGE_BYTES)
+    path.write_bytes(page * pages)
+    took = []
+    file = os.open(path, os.O_WRONLY | os.O_DSYNC)
+    os.fsync(file)  # so that each write overwrites, and changes no metadata
+    begin = time.monotonic()
+    for number in range(rate * seconds):
+        time.sleep(max(begin + number / rate - time.monotonic(), 0))
+        sent = time.monotonic()
+        os.pwrite(file, page, number % pages * PAGE_BYTES)
+        took.append((time.monotonic() - sent) * 1e6)
+    os.close(file)
+    path.unlink()
+    took.sort()
+    return {f"{name}_us": percentile(took, percent) for name, percent in PERCENTILES}
 
 
 def attack(address, seconds, rate=RATE, amount_max=AMOUNT_MAX, workers_max=WORKERS_MAX):

@@ -23,7 +23,8 @@ class Row:
 
 
 class Results:
-    def __init__(self, rows, rounds, limits):
+    def __init__(self, rows, rounds, limits, disk):
+        self.disk = disk  # what it does by itself, in each round that has a load at the challenge's rate
         self.rows = {row.name: row for row in rows}
         self.limits = limits
         self.rounds = [{(seen["row"], seen["load"]): seen for seen in one} for one in rounds]

@@ -4,7 +4,7 @@
 from collections import Counter
 from statistics import median
 
-from openloop import RATE
+from openloop import PERCENTILES, RATE
 from results import CLOSED, COUNTED, LADDER, NEW, OPEN
 
 TITLES = {**{load: f"{load} connections" for load in CLOSED}, NEW: "64, new each time"}
@@ -50,6 +50,9 @@ def show_open(results):
         steps = [(results.middle(name, load, "per_second"), results.middle(name, load, "p50_us") / 1000,
                   results.middle(name, load, "p99_us") / 1000) for load in LADDER]
         print(f"{name:{NAME}} " + ";  ".join(f"{rate:.0f}/s {p50:.2f}, {p99:.1f}" for rate, p50, p99 in steps) + "  (p50, p99)")
+    p50, p99, p999, most = (median(run[f"{name}_us"] for run in results.disk) / 1000 for name, _ in PERCENTILES)
+    print(f"(the disk alone, a page written and flushed {RATE} times a second: p50 {p50:.2f} ms, p99 {p99:.2f},"
+          f" p99.9 {p999:.1f}, max {most:.1f})")
     late = [(run["late_p99_us"], run["late_max_us"]) for name in results.names(OPEN) for run in results.runs(name, OPEN)]
     p99, most = (max(figures) / 1000 for figures in zip(*late))
     print(f"(the generator was at most {p99:.1f} ms late in 99 % of cases, {most:.1f} ms at worst; latencies count from the sending)")

@@ -46,7 +46,8 @@ def results_of(bench, changes=(), rounds=3):
     one = {(row.name, load): seen(row.name, load, NOOP_RATE * rates[row.name]) for row in rows for load in row.loads}
     for name, load, figures in changes:
         one[name, load].update(figures)
-    return module.Results(rows, [list(one.values())] * rounds, {row.stack: PARTS for row in rows})
+    return module.Results(rows, [list(one.values())] * rounds, {row.stack: PARTS for row in rows},
+                          [{f"{name}_us": 100.0 for name in ("p50", "p99", "p999", "max")}])
 
 
 def verdict(bench, capsys, *changes, limits=None):
@@ -103,7 +104,7 @@ def test_a_ratio_is_to_the_same_round(bench):
     module = bench["results"]
     rows = [module.Row("no-op", "a", "no-op", (64,)), module.Row("bank", "b", "no-op", (64,))]
     rounds = [[seen("no-op", 64, rate), seen("bank", 64, rate * share)] for rate, share in ((1000, 0.8), (2000, 0.9), (500, 0.7))]
-    results = module.Results(rows, rounds, {})
+    results = module.Results(rows, rounds, {}, [])
     assert results.ratios("bank", 64) == [0.8, 0.9, 0.7]
     assert next(line for line in results.medians() if line["row"] == "bank")["ratio"] == 0.8
 
