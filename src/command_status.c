@@ -38,7 +38,8 @@ static void print_text(const struct options *options, const struct health *healt
     printf("records   %llu\n", (unsigned long long)facts->records);
     printf("keys      %llu\n", (unsigned long long)facts->keys);
     if (facts->commits != 0)
-        printf("commits   %llu\n", (unsigned long long)facts->commits);
+        printf("commits   %llu, %llu of the data file\n", (unsigned long long)facts->commits,
+               (unsigned long long)facts->checkpoints);
     if (facts->capacity_bytes == 0) {
         printf("space     %.2f MiB used\n", mib(facts->used_bytes));
         return;
@@ -89,6 +90,7 @@ static bool print_json(const struct options *options, const struct health *healt
         {"store", "records", number(facts->records)},
         {"store", "keys", number(facts->keys)},
         {"store", "commits", facts->commits != 0 ? number(facts->commits) : json_null()},
+        {"store", "checkpoints", facts->commits != 0 ? number(facts->checkpoints) : json_null()},
         {"store", "used_bytes", number(facts->used_bytes)},
         {"store", "capacity_bytes", bounded ? number(facts->capacity_bytes) : json_null()},
         {"store", "free_bytes", bounded ? number(facts->free_bytes) : json_null()},

@@ -421,7 +421,7 @@ def temporary_bank(kind, faults=False):
 
 
 @contextlib.contextmanager
-def stuck(bank, *requests, fault="fdatasync wait"):
+def stuck(bank, *requests, fault="flush wait"):
     """Sends the requests, the first alone, to a bank whose flushes hang; yields connections."""
     with contextlib.ExitStack() as stack:
         bank.fault(fault)

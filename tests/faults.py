@@ -26,10 +26,14 @@ def fault_library():
 
 
 class Faults:
-    """Those of all processes that are started with this environment."""
+    """Those of all processes that are started with this environment.
 
-    def __init__(self, control):
+    `flush`: the call by which what is acknowledged gets to the disk.
+    """
+
+    def __init__(self, control, flush="fdatasync"):
         self.control = Path(control)
+        self.flush = flush
         self.met_path = Path(f"{control}.met")
 
     @property
@@ -37,7 +41,8 @@ class Faults:
         return {"LD_PRELOAD": fault_library(), "CREBITO_FAULT": str(self.control)}
 
     def set(self, *lines):
-        """These and no others."""
+        """These and no others. A line may begin with `flush`, whatever that is here."""
+        lines = [line.replace("flush ", f"{self.flush} ") if line.startswith("flush ") else line for line in lines]
         self.met_path.unlink(missing_ok=True)
         new = self.control.with_suffix(".new")
         new.write_text("\n".join(lines))

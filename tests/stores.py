@@ -38,7 +38,7 @@ class LmdbStore:
     def __init__(self, folder, kind="lmdb"):
         self.kind = kind
         self.folder = self.beside = Path(folder)
-        self.faults = Faults(f"{folder}.fault")
+        self.faults = Faults(f"{folder}.fault", flush="dsync_write")  # Of its log.
         self.url = f"lmdb:{folder}"
 
     def beside_it(self, name):

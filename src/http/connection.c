@@ -120,7 +120,8 @@ static void reply_to_op(struct connection *connection, const struct op *op)
             break;
         case OP_HEALTH: bytes = reply_healthy(out, &head); break;
         case OP_OPEN:
-        case OP_LIMIT: assert(!"an operator's, not a request's"); break;
+        case OP_LIMIT:
+        case OP_SETTLE: assert(!"an operator's, not a request's"); break;
         }
     }
     send_reply(connection, bytes, head.close);

@@ -18,7 +18,8 @@ bool op_sane(const struct op *op)
     case OP_LIMIT: return ledger_terms_sane(op->client, op->limit_cents, 0);
     case OP_STATEMENT:
     case OP_CLIENT: return client_sane(op->client);
-    case OP_HEALTH: return true;
+    case OP_HEALTH:
+    case OP_SETTLE: return true;
     }
     return false;
 }

@@ -26,6 +26,7 @@ enum op_kind {
     OP_STATEMENT, /* the account and its last entries, as one snapshot */
     OP_CLIENT,    /* does `client` exist? */
     OP_HEALTH,    /* could an entry be booked now? */
+    OP_SETTLE,    /* have all that was answered where other processes read it */
 };
 
 enum op_state {

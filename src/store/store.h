@@ -56,11 +56,12 @@ struct store_options {
 
 /* What a store holds, for an operator's eyes. */
 struct store_facts {
-    uint32_t layout;         /* version of what is on disk */
-    uint64_t accounts;       /* accounts in the ledger */
-    uint64_t records;        /* of the journal: openings, limits, entries */
-    uint64_t keys;           /* idempotency keys remembered */
-    uint64_t commits;        /* of the folder, since it was made; 0: that is a server's to count */
+    uint32_t layout;   /* version of what is on disk */
+    uint64_t accounts; /* accounts in the ledger */
+    uint64_t records;  /* of the journal: openings, limits, entries */
+    uint64_t keys;     /* idempotency keys remembered */
+    uint64_t commits; /* batches of the folder, since it was made; 0: that is a server's to count */
+    uint64_t checkpoints;    /* how often those were brought into its data file */
     uint64_t used_bytes;     /* of the data file, of the tables */
     uint64_t capacity_bytes; /* used_bytes cannot pass this; 0: that is a server's to know */
     uint64_t free_bytes;     /* of the disk, for whoever serves it; a server's to know too */

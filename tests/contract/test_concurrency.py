@@ -132,7 +132,7 @@ def test_the_total_of_an_extrato_is_the_sum_of_the_whole_history_at_that_instant
 
 def test_what_is_acknowledged_is_what_the_ledger_holds_when_the_queue_overflows(make_bank):
     bank = make_bank("--max-pending", 2, faults=True)
-    bank.fault("fdatasync sleep_ms 3")
+    bank.fault("flush sleep_ms 3")
 
     def clients(thread):
         statuses = []

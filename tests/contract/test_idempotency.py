@@ -162,7 +162,7 @@ def test_a_repeat_on_the_same_connection_in_one_write_is_answered_in_order(new_b
 
 def test_a_key_is_stored_in_the_same_commit_as_its_transaction(faulty_bank):
     """Whether the transaction or its key were lost alone: neither may be."""
-    faulty_bank.fault("fdatasync wait")
+    faulty_bank.fault("flush wait")
     with faulty_bank.connect() as connection:
         connection.send(post(1, 10, key="k"))
         faulty_bank.await_fault()

@@ -13,37 +13,27 @@ from bank import Connection, is_problem, post, request, stuck
 EXTRATO = request("GET", "/clientes/1/extrato")
 
 
-# LMDB's commit is two flushes: of the pages, and then of the page that makes them count. It writes
-# that one to a descriptor of its own, each write of which is a flush. PostgreSQL's is one, of its log.
-META_PAGE = pytest.mark.only("lmdb", "a commit of PostgreSQL is one flush")
-HELD = pytest.mark.parametrize("held", [
-    pytest.param("fdatasync wait", id="pages"),
-    pytest.param("dsync_write wait", id="meta page", marks=META_PAGE)])
-
-
-@HELD
-def test_a_200_is_on_stable_storage_before_its_first_byte_is_written(faulty_bank, held):
-    with stuck(faulty_bank, post(1, 10), fault=held) as [connection]:
+def test_a_200_is_on_stable_storage_before_its_first_byte_is_written(faulty_bank):
+    with stuck(faulty_bank, post(1, 10)) as [connection]:
         assert connection.silent(0.5)
         faulty_bank.fault()
         assert connection.receive().json()["saldo"] == 10
     for count in range(5):  # Each one waits for a flush of its own.
-        with stuck(faulty_bank, post(1, 1), fault=held) as [connection]:
+        with stuck(faulty_bank, post(1, 1)) as [connection]:
             assert connection.silent(0.05)
             faulty_bank.fault()
             assert connection.receive().status == 200
 
 
-@HELD
 @pytest.mark.parametrize("first, hidden", [
     (post(1, 100000, "d"), post(1, 1, "d")),
     (post(1, 2**53 - 1, "c"), post(1, 1, "c")),
     (post(1, 10, key="k"), post(1, 10, key="k")),
     (post(1, 10, key="k"), post(1, 11, key="k"))],
     ids=["limit", "greatest balance", "repeat", "key used again"])
-def test_no_reply_reveals_a_state_that_a_power_cut_could_undo(faulty_bank, first, hidden, held):
+def test_no_reply_reveals_a_state_that_a_power_cut_could_undo(faulty_bank, first, hidden):
     """The second answer depends on the first transaction, so it waits for its flush."""
-    with stuck(faulty_bank, first, hidden, fault=held) as [one, two]:
+    with stuck(faulty_bank, first, hidden) as [one, two]:
         extrato = faulty_bank.extrato(1)
         assert extrato["saldo"]["total"] == 0 and extrato["ultimas_transacoes"] == []
         assert one.silent() and two.silent()
@@ -54,10 +44,9 @@ def test_no_reply_reveals_a_state_that_a_power_cut_could_undo(faulty_bank, first
     assert faulty_bank.balance(1) == answer.json()["saldo"]
 
 
-@HELD
-def test_an_extrato_waits_for_no_commit(faulty_bank, held):
+def test_an_extrato_waits_for_no_commit(faulty_bank):
     faulty_bank.post(1, 5)
-    with stuck(faulty_bank, post(1, 10), post(2, 10), fault=held) as [one, two]:
+    with stuck(faulty_bank, post(1, 10), post(2, 10)) as [one, two]:
         for _ in range(100):
             assert faulty_bank.balance(1) == 5
         assert faulty_bank.get("/healthz").status == 200
@@ -140,9 +129,8 @@ def test_a_client_that_leaves_before_its_answer_harms_nobody(faulty_bank):
 
 
 @pytest.fixture(params=[
-    pytest.param("fdatasync error EIO", id="pages"),
-    pytest.param("dsync_write error EIO", id="meta page", marks=META_PAGE),
-    pytest.param("dsync_write error ENOSPC", id="no room for it", marks=META_PAGE)])
+    pytest.param("flush error EIO", id="flush"),
+    pytest.param("flush error ENOSPC", id="no room for it", marks=pytest.mark.only("lmdb", "the server's disk"))])
 def failed(faulty_bank, request):
     """A bank one of whose flushes failed, though the disk works again.
 
@@ -208,7 +196,7 @@ def test_a_retry_with_its_key_settles_an_unknown_outcome(failed):
 def test_all_that_wait_for_a_flush_that_fails_are_told_504(faulty_bank):
     """Those of its batch, that is; those not yet handed to the disk may also be told 503."""
     with stuck(faulty_bank, *[post(1, 1)] * 10) as connections:
-        faulty_bank.fault("fdatasync error EIO")
+        faulty_bank.fault("flush error EIO")
         statuses = [connection.receive().status for connection in connections]
     assert set(statuses[1:]) <= {503, 504}
     faulty_bank.restart()

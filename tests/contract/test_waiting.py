@@ -90,7 +90,7 @@ def test_a_connection_that_idles_is_closed_after_75_s(store):
 def test_an_answer_that_takes_over_10_s_is_504_and_resultado_desconhecido_without_retry_after(store):
     with temporary_bank(store, faults=True) as bank:
         assert bank.post(1, 1).status == 200
-        bank.fault("fdatasync wait")
+        bank.fault("flush wait")
         with bank.connect() as first, bank.connect() as second:
             began = time.monotonic()
             first.send(post(1, 10, key="k"))

@@ -88,7 +88,7 @@ class LiveBank:
     has_copies = True
     has_one_order = True  # Of all that happens, in which the export has it; not only of each account.
     endings = {"all answered": Ending(), "stopped": Ending(),
-               **endings("bank", before="fdatasync wait", after="dsync_write wait")}
+               **endings("bank", before="pwrite wait", after="dsync_write wait")}
 
     def __init__(self, accounts=None):
         """With the five accounts of the challenge, or with these: {client: (limit, balance)}."""

@@ -162,7 +162,7 @@ def test_what_a_dead_bank_left_is_in_nobodys_way(new_bank):
     done(new_bank.folder, "add", 8, "--limit", 5)
     new_bank.stop()
     assert sorted(path.name for path in new_bank.folder.iterdir()) == [
-        "data.mdb", "lock.mdb", "owner.lock"]
+        "data.mdb", "lock.mdb", "owner.lock", "wal"]
 
 
 def test_a_bank_that_cannot_have_a_socket_serves_and_says_so(new_bank):

@@ -247,7 +247,7 @@ def test_status_says_what_a_database_holds(empty):
                             " ('Clientes', 'Transacoes', 'Chaves')"))
     assert store == {"database": f"postgres://127.0.0.1:{empty.cluster.port}/{empty.name}", "layout": 1,
                      "owner": store["owner"], "accounts": 6, "records": 67, "keys": 45,
-                     "commits": None, "used_bytes": bytes_, "capacity_bytes": None, "free_bytes": None}
+                     "commits": None, "checkpoints": None, "used_bytes": bytes_, "capacity_bytes": None, "free_bytes": None}
     text = crebito("status", "--database", empty.url).stdout
     for line in ("owner     PostgreSQL ", "accounts  6\n", "records   67\n", "keys      45\n", " MiB used\n"):
         assert line in text, text

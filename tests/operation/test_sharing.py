@@ -409,7 +409,7 @@ def test_an_owner_whose_disk_fails_refuses_for_all_until_it_is_started_again(mak
     fleet = make_fleet(2, faults=True)
     owner, guest = fleet
     guest.post(1, 5)
-    owner.fault("fdatasync error EIO")
+    owner.fault("flush error EIO")
     assert is_problem(guest.post(1, 1), 504, "resultado-desconhecido")
     owner.fault()
     for bank in fleet:

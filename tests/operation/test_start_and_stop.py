@@ -66,7 +66,7 @@ def test_durability_can_be_relaxed_by_name_and_the_server_says_so_when_it_starts
     assert "level=warn" not in strict.log
     relaxed = make_bank("--durability", "none", folder="relaxed", faults=True)
     assert "level=warn" in relaxed.log and "durab" in relaxed.log
-    relaxed.fault("fdatasync wait")
+    relaxed.fault("flush wait")
     assert relaxed.post(1, 5, key="k").json()["saldo"] == 5
     relaxed.fault()
     assert relaxed.restart().balance(1) == 5
@@ -88,7 +88,7 @@ def test_a_missing_and_an_empty_folder_become_a_store(make_bank, tmp_path):
         bank = make_bank(folder=folder)
         assert bank.post(1, 1).json()["saldo"] == 1
         assert {"data.mdb", "owner.lock"} <= set(contents(bank.folder)) <= {
-            "data.mdb", "lock.mdb", "owner.lock", "owner.sock"}
+            "data.mdb", "lock.mdb", "owner.lock", "owner.sock", "wal"}
 
 
 @FOLDER
@@ -171,7 +171,7 @@ def test_requests_in_flight_are_answered_before_the_server_stops(faulty_bank):
     connections = [faulty_bank.connect() for _ in range(20)]
     for connection in connections:
         assert connection.ask(HEALTH).status == 200
-    faulty_bank.fault("fdatasync wait")
+    faulty_bank.fault("flush wait")
     for connection in connections:
         connection.send(post(1, 1))
     faulty_bank.await_fault()
@@ -231,7 +231,7 @@ def test_what_waits_for_the_disk_when_the_server_must_stop_at_once_is_504(faulty
 
 def test_a_bank_that_stops_takes_no_new_connections(faulty_bank):
     with faulty_bank.connect() as connection:
-        faulty_bank.fault("fdatasync wait")
+        faulty_bank.fault("flush wait")
         connection.send(post(1, 5))
         faulty_bank.await_fault()
         faulty_bank.process.send_signal(signal.SIGTERM)

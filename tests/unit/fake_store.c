@@ -67,7 +67,8 @@ static void answer(struct op *op)
     case OP_OPEN:
     case OP_LIMIT: /* no request becomes one */
     case OP_CLIENT:
-    case OP_HEALTH: break;
+    case OP_HEALTH:
+    case OP_SETTLE: break;
     }
 }
 

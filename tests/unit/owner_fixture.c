@@ -16,7 +16,7 @@
 #include "store/committer.h"
 #include "unit.h"
 
-enum { PATIENCE_S = 20 };
+enum { PATIENCE_S = 20, DESCRIPTORS_MAX = 1024 };
 
 struct owner_fixture fixture;
 
@@ -162,12 +162,19 @@ const char *owner_socket_name(void)
 
 /* --- a peer, by hand ------------------------------------------------------------------------ */
 
+/* The last one heard, and how far it has been read. */
+static struct packet {
+    size_t at, size;
+    uint8_t bytes[OP_PACKET_BYTES_MAX];
+} packets[DESCRIPTORS_MAX];
+
 int peer_connected(void)
 {
     struct sockaddr_un address = owner_socket_address(fixture.folder.fd);
     const struct timeval patience = {PATIENCE_S, 0};
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
+    assert_true(fd >= 0 && fd < DESCRIPTORS_MAX);
+    packets[fd].at = packets[fd].size = 0;
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience), 0);
     /* Room for more questions than are read at once; the system gives as much as it allows. */
@@ -219,14 +226,22 @@ void peer_ask(int fd, struct op op, uint32_t number)
 
 uint32_t peer_answered(int fd, struct op *op)
 {
-    uint8_t frame[OP_ANSWER_BYTES_MAX];
+    struct packet *packet = &packets[fd];
     uint32_t number = 0;
-    ssize_t size = recv(fd, frame, sizeof frame, MSG_TRUNC);
-    if (size == 0 || (size < 0 && errno == ECONNRESET))
-        return 0;
-    if (size < 0 || (size_t)size > sizeof frame ||
-        !op_answer_decode(op, &number, frame, (size_t)size))
-        FAIL("no answer: %zd bytes, %s", size, strerror(errno));
+    if (packet->at == packet->size) {
+        ssize_t size = recv(fd, packet->bytes, sizeof packet->bytes, MSG_TRUNC);
+        if (size == 0 || (size < 0 && errno == ECONNRESET))
+            return 0;
+        if (size < 0 || (size_t)size > sizeof packet->bytes)
+            FAIL("no packet: %zd bytes, %s", size, strerror(errno));
+        packet->size = (size_t)size;
+        packet->at = 0;
+    }
+    size_t left = packet->size - packet->at;
+    size_t used = op_answer_decode(op, &number, packet->bytes + packet->at, left);
+    if (used == 0)
+        FAIL("no answer in %zu bytes", left);
+    packet->at += used;
     return number;
 }
 

@@ -25,7 +25,7 @@ enum { NOBODY = 65534 };
 static void a_peer_that_sends_what_is_no_question_is_dropped_and_no_other(void **state)
 {
     (void)state;
-    uint8_t frame[OP_QUESTION_BYTES_MAX + 1] = {0}, bad[4 * OP_QUESTION_BYTES_MAX] = {0};
+    uint8_t frame[OP_QUESTION_BYTES_MAX + 1] = {0}, bad[OP_PACKET_BYTES_MAX + 10] = {0};
     struct op op = an_entry();
     op.key_bytes = KEY_BYTES_MAX;
     op.entry.description_bytes = DESCRIPTION_BYTES_MAX;
@@ -63,6 +63,46 @@ static void a_peer_that_sends_what_is_no_question_is_dropped_and_no_other(void *
     }
     peer_expect_served(good);
     assert_int_equal(gate_committed(), COUNT_OF(cases) + 1);
+    close(good);
+}
+
+/* The first `count` of a packet are answered, and `more` bytes come after them. */
+static void send_questions(int fd, uint32_t count, size_t more)
+{
+    static uint8_t packet[OP_PACKET_BYTES_MAX];
+    size_t size = 0;
+    const struct op op = an_entry();
+    for (uint32_t i = 1; i <= count; i++)
+        size += op_question_encode(packet + size, &op, i);
+    memset(packet + size, 0, more);
+    size += more;
+    assert_int_equal(send(fd, packet, size, MSG_NOSIGNAL), size);
+}
+
+static void a_packet_holds_as_many_questions_as_a_peer_may_ask(void **state)
+{
+    (void)state;
+    int fd = peer_greeted();
+    for (int times = 0; times < 3; times++) {
+        send_questions(fd, OWNER_PEER_OPS_MAX, 0);
+        for (uint32_t i = 1; i <= OWNER_PEER_OPS_MAX; i++)
+            peer_expect_answer(fd, an_entry(), i);
+    }
+    assert_int_equal(gate_committed(), 3 * OWNER_PEER_OPS_MAX);
+    close(fd);
+}
+
+static void of_a_packet_that_is_not_all_questions_none_is_asked(void **state)
+{
+    (void)state;
+    int good = peer_greeted(), fd = peer_greeted();
+    send_questions(fd, OWNER_PEER_OPS_MAX + 1, 0);
+    peer_expect_let_go(fd);
+    fd = peer_greeted();
+    send_questions(fd, 3, 1);
+    peer_expect_let_go(fd);
+    peer_expect_served(good);
+    assert_int_equal(gate_committed(), 1);
     close(good);
 }
 
@@ -306,6 +346,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, owner_setup, owner_teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_peer_that_sends_what_is_no_question_is_dropped_and_no_other),
+        TEST(a_packet_holds_as_many_questions_as_a_peer_may_ask),
+        TEST(of_a_packet_that_is_not_all_questions_none_is_asked),
         TEST(a_peer_that_does_not_read_its_answers_is_dropped_and_no_other),
         TEST(the_peer_that_was_silent_longest_makes_room_for_a_newcomer),
         TEST(a_newcomer_waits_while_every_peer_has_an_op_out),

@@ -20,6 +20,12 @@ static int load_account(struct batch *batch, MDB_txn *txn, uint32_t client,
     MDB_val key = {sizeof client_key, client_key}, value;
 
     account->changed = false;
+    const struct account_record *recent = batch->recent ? recent_find(batch->recent, client) : NULL;
+    if (recent) {
+        account->record = *recent;
+        account->found = OUTCOME_OK;
+        return MDB_SUCCESS;
+    }
     client_key_encode(client_key, client);
     int result = mdb_get(txn, batch->environment->accounts, &key, &value);
     if (result == MDB_NOTFOUND) {
@@ -59,27 +65,38 @@ static int find_account(struct batch *batch, MDB_txn *txn, uint32_t client,
     return result;
 }
 
+int account_put(const struct environment *environment, MDB_txn *txn,
+                const struct account_record *record)
+{
+    uint8_t client_key[CLIENT_KEY_BYTES], bytes[ACCOUNT_RECORD_BYTES_MAX];
+    client_key_encode(client_key, record->account.client);
+    MDB_val key = {sizeof client_key, client_key};
+    MDB_val value = {account_record_encode(bytes, record), bytes};
+    return mdb_put(txn, environment->accounts, &key, &value, 0);
+}
+
 static int write_accounts(struct batch *batch, MDB_txn *txn)
 {
     int result = MDB_SUCCESS;
-    for (uint32_t i = 0; result == MDB_SUCCESS && i < batch->accounts_count; i++) {
-        const struct batch_account *account = &batch->accounts[i];
-        if (!account->changed)
-            continue;
-        uint8_t client_key[CLIENT_KEY_BYTES], bytes[ACCOUNT_RECORD_BYTES_MAX];
-        client_key_encode(client_key, account->record.account.client);
-        MDB_val key = {sizeof client_key, client_key};
-        MDB_val value = {account_record_encode(bytes, &account->record), bytes};
-        result = mdb_put(txn, batch->environment->accounts, &key, &value, 0);
-    }
+    for (uint32_t i = 0; result == MDB_SUCCESS && i < batch->accounts_count; i++)
+        if (batch->accounts[i].changed)
+            result = account_put(batch->environment, txn, &batch->accounts[i].record);
     return result;
 }
 
 /* --- the journal ---------------------------------------------------------------------------- */
 
+struct booked_key {
+    uint8_t bytes[IDEMPOTENCY_KEY_BYTES_MAX];
+    size_t size; /* 0: none */
+};
+
+static const struct booked_key no_key;
+
 /* The account has changed in memory; now its record, and so the change's place in the order. */
 static int append_journal(struct batch *batch, MDB_txn *txn, struct batch_account *account,
-                          enum journal_kind kind, const struct entry *entry)
+                          enum journal_kind kind, const struct entry *entry,
+                          const struct booked_key *booked)
 {
     struct account_record *of = &account->record;
     struct journal_record record = {
@@ -100,6 +117,8 @@ static int append_journal(struct batch *batch, MDB_txn *txn, struct batch_accoun
     sequence_key_encode(sequence_key, record.sequence);
     MDB_val key = {sizeof sequence_key, sequence_key};
     MDB_val value = {journal_record_encode(bytes, &record), bytes};
+    if (batch->wal)
+        wal_add(batch->wal, bytes, value.mv_size, booked->bytes, booked->size);
     return mdb_put(txn, batch->environment->journal, &key, &value, MDB_APPEND);
 }
 
@@ -116,11 +135,6 @@ static int read_journal(const struct batch *batch, MDB_txn *txn, uint64_t sequen
 }
 
 /* --- idempotency keys ----------------------------------------------------------------------- */
-
-struct booked_key {
-    uint8_t bytes[IDEMPOTENCY_KEY_BYTES_MAX];
-    size_t size;
-};
 
 /* The key was booked as `sequence`: the same request gets the same answer, another none. */
 static int replay(const struct batch *batch, MDB_txn *txn, struct op *op, uint64_t sequence)
@@ -180,6 +194,7 @@ static int store_key(struct batch *batch, MDB_txn *txn, const struct booked_key 
     sequence_key_encode(sequence_key, sequence);
     key = (MDB_val){sizeof sequence_key, sequence_key};
     value = (MDB_val){expiry_record_encode(expiry_value, sequence, &expiry), expiry_value};
+    batch->keys_stored++;
     if (time_us < batch->oldest_key_time_us)
         batch->oldest_key_time_us = time_us;
     return mdb_put(txn, batch->environment->expiry, &key, &value, MDB_APPEND);
@@ -202,16 +217,12 @@ static int forget_key(struct batch *batch, MDB_txn *txn, MDB_cursor *cursor,
     return mdb_cursor_del(cursor, 0);
 }
 
-/* Look at up to `max` of the oldest keys, and forget those that are past their time. A damaged
- * record is stepped over and left for an audit. */
-static int expire_keys(struct batch *batch, MDB_txn *txn, int64_t key_now_us, uint32_t max)
+/* A damaged record is stepped over and left for an audit. */
+static int clear_keys(struct batch *batch, MDB_txn *txn, int64_t until_us, uint32_t max)
 {
     MDB_cursor *cursor;
     MDB_val key, value;
-    int64_t cutoff_us = key_now_us - batch->key_retention_us;
 
-    if (batch->oldest_key_time_us > cutoff_us)
-        return MDB_SUCCESS;
     int result = mdb_cursor_open(txn, batch->environment->expiry, &cursor);
     if (result != MDB_SUCCESS)
         return result;
@@ -220,9 +231,10 @@ static int expire_keys(struct batch *batch, MDB_txn *txn, int64_t key_now_us, ui
         struct expiry_record record;
         if (decode_expiry(&key, &value, &record)) {
             batch->oldest_key_time_us = record.time_us;
-            if (record.time_us > cutoff_us)
+            if (record.time_us > until_us)
                 break;
             result = forget_key(batch, txn, cursor, &record);
+            batch->keys_cleared++;
         }
         if (result == MDB_SUCCESS)
             result = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
@@ -232,6 +244,17 @@ static int expire_keys(struct batch *batch, MDB_txn *txn, int64_t key_now_us, ui
         return result;
     batch->oldest_key_time_us = INT64_MAX; /* there is none left */
     return MDB_SUCCESS;
+}
+
+int batch_clear(struct batch *batch, MDB_txn *txn, int64_t until_us, uint32_t max)
+{
+    if (until_us == INT64_MIN || batch->expiry_damaged || batch->oldest_key_time_us > until_us)
+        return MDB_SUCCESS;
+    int result = clear_keys(batch, txn, until_us, max);
+    /* The transaction is lost, but not the entries: without this they can be booked. */
+    if (result < 0 && result != MDB_MAP_FULL && result != MDB_TXN_FULL)
+        batch->expiry_damaged = true; /* for good */
+    return result;
 }
 
 /* --- one op --------------------------------------------------------------------------------- */
@@ -245,7 +268,7 @@ static void answer(struct op *op, const struct batch_account *account)
 static int apply_entry(struct batch *batch, MDB_txn *txn, struct batch_account *account,
                        struct op *op)
 {
-    struct booked_key booked;
+    struct booked_key booked = {.size = 0};
     bool known = false;
     int result;
 
@@ -262,7 +285,8 @@ static int apply_entry(struct batch *batch, MDB_txn *txn, struct batch_account *
         return MDB_SUCCESS;
     account->record.entries++;
     answer(op, account);
-    result = append_journal(batch, txn, account, (enum journal_kind)op->entry.kind, &op->entry);
+    result = append_journal(batch, txn, account, (enum journal_kind)op->entry.kind, &op->entry,
+                            &booked);
     if (result == MDB_SUCCESS && op->key_bytes > 0)
         result = store_key(batch, txn, &booked, batch->last_sequence, op->entry.time_us);
     return result;
@@ -281,7 +305,7 @@ static int apply_opening(struct batch *batch, MDB_txn *txn, struct batch_account
         .opening_balance_cents = op->balance_cents,
     };
     account->found = op->outcome = OUTCOME_OK;
-    return append_journal(batch, txn, account, JOURNAL_OPENING, NULL);
+    return append_journal(batch, txn, account, JOURNAL_OPENING, NULL, &no_key);
 }
 
 static int apply_limit(struct batch *batch, MDB_txn *txn, struct batch_account *account,
@@ -291,7 +315,7 @@ static int apply_limit(struct batch *batch, MDB_txn *txn, struct batch_account *
     if (op->outcome != OUTCOME_OK)
         return MDB_SUCCESS;
     answer(op, account);
-    return append_journal(batch, txn, account, JOURNAL_LIMIT, NULL);
+    return append_journal(batch, txn, account, JOURNAL_LIMIT, NULL, &no_key);
 }
 
 int batch_one(struct batch *batch, MDB_txn *txn, struct op *op)
@@ -318,7 +342,10 @@ void batch_begin(struct batch *batch)
 {
     batch->undo_sequence = batch->last_sequence;
     batch->undo_time_us = batch->last_time_us;
+    batch->keys_stored = batch->keys_cleared = 0;
     batch->accounts_count = 0;
+    if (batch->wal)
+        wal_begin(batch->wal);
     memset(batch->slots, 0, sizeof batch->slots);
 }
 
@@ -337,7 +364,7 @@ void batch_time(struct batch *batch, int64_t time_us)
 
 int batch_finish(struct batch *batch, MDB_txn *txn)
 {
-    return write_accounts(batch, txn);
+    return batch->recent ? MDB_SUCCESS : write_accounts(batch, txn);
 }
 
 int batch_apply(struct batch *batch, MDB_txn *txn, struct op **ops, uint32_t count, int64_t now_us,
@@ -353,11 +380,11 @@ int batch_apply(struct batch *batch, MDB_txn *txn, struct op **ops, uint32_t cou
             result = batch_one(batch, txn, ops[i]);
     if (result == MDB_SUCCESS)
         result = batch_finish(batch, txn);
-    if (result == MDB_SUCCESS && batch_changed(batch) && !batch->expiry_damaged) {
-        result = expire_keys(batch, txn, key_now_us, count + EXPIRED_PER_BATCH);
-        /* The transaction is lost, but not the entries: without this they can be booked. */
-        batch->expiry_damaged = result < 0 && result != MDB_MAP_FULL && result != MDB_TXN_FULL;
-    }
+    batch->clear_until_us = batch->expiry_damaged ? INT64_MIN
+                                                  : key_now_us - batch->key_retention_us;
+    batch->clear_max = count + EXPIRED_PER_BATCH;
+    if (result == MDB_SUCCESS && batch_changed(batch))
+        result = batch_clear(batch, txn, batch->clear_until_us, batch->clear_max);
     return result;
 }
 
@@ -381,19 +408,18 @@ void batch_new(struct batch *batch, const struct environment *environment)
     batch->oldest_key_time_us = INT64_MIN;
 }
 
-int batch_open(struct batch *batch, const struct environment *environment, int64_t key_retention_us)
+int batch_rewind(struct batch *batch)
 {
     MDB_txn *txn;
     MDB_cursor *cursor;
     MDB_val key, value;
     struct journal_record last;
 
-    batch_new(batch, environment);
-    batch->key_retention_us = key_retention_us;
-    int result = mdb_txn_begin(environment->env, NULL, MDB_RDONLY, &txn);
+    batch->oldest_key_time_us = INT64_MIN;
+    int result = mdb_txn_begin(batch->environment->env, NULL, MDB_RDONLY, &txn);
     if (result != MDB_SUCCESS)
         return result;
-    result = mdb_cursor_open(txn, environment->journal, &cursor);
+    result = mdb_cursor_open(txn, batch->environment->journal, &cursor);
     if (result == MDB_SUCCESS) {
         result = mdb_cursor_get(cursor, &key, &value, MDB_LAST);
         if (result == MDB_SUCCESS &&
@@ -409,4 +435,11 @@ int batch_open(struct batch *batch, const struct environment *environment, int64
         batch->last_time_us = last.entry.time_us;
     }
     return result;
+}
+
+int batch_open(struct batch *batch, const struct environment *environment, int64_t key_retention_us)
+{
+    batch_new(batch, environment);
+    batch->key_retention_us = key_retention_us;
+    return batch_rewind(batch);
 }

@@ -22,7 +22,9 @@
 
 #include "must_check.h"
 #include "store/lmdb/environment.h"
+#include "store/lmdb/recent.h"
 #include "store/lmdb/record.h"
+#include "store/lmdb/wal.h"
 #include "store/op.h"
 
 /* Accounts that the batch has met, found by client: open addressing, twice as many slots as ops,
@@ -38,6 +40,8 @@ struct batch_account {
 struct batch {
     const struct environment *environment;
     int64_t key_retention_us;
+    struct wal *wal;       /* NULL, or where each journal record is added too */
+    struct recent *recent; /* NULL, or where accounts are found and, by the caller, put */
 
     /* Where the ledger ends. */
     uint64_t last_sequence;
@@ -48,6 +52,12 @@ struct batch {
     /* As they were before this batch, for batch_undo(). */
     uint64_t undo_sequence;
     int64_t undo_time_us;
+
+    /* What batch_apply() has done besides: keys stored and cleared; those this old were, INT64_MIN
+     * none, and so many looked at. */
+    uint32_t keys_stored, keys_cleared;
+    int64_t clear_until_us;
+    uint32_t clear_max;
 
     uint32_t accounts_count;
     struct batch_account accounts[BATCH_OPS_MAX];
@@ -60,6 +70,8 @@ void batch_new(struct batch *batch, const struct environment *environment);
 /* Finds the journal's end. MDB_CORRUPTED: it cannot be read. */
 MUST_CHECK int batch_open(struct batch *batch, const struct environment *environment,
                           int64_t key_retention_us);
+/* The same again, and all else stays. */
+MUST_CHECK int batch_rewind(struct batch *batch);
 
 /* `now_us` is for the journal, `key_now_us` for how old keys are; Unix time both.
  * Sets the outcome of every op that op_writes() and leaves the others alone; count <= BATCH_OPS_MAX. */
@@ -73,6 +85,13 @@ void batch_begin(struct batch *batch);
 void batch_time(struct batch *batch, int64_t time_us);
 MUST_CHECK int batch_one(struct batch *batch, MDB_txn *txn, struct op *op);
 MUST_CHECK int batch_finish(struct batch *batch, MDB_txn *txn);
+
+/* Forgets keys as old as `until_us`, looking at no more than `max` of the oldest. A page that is damaged is met
+ * once: after that failure none is cleared any more. */
+MUST_CHECK int batch_clear(struct batch *batch, MDB_txn *txn, int64_t until_us, uint32_t max);
+
+MUST_CHECK int account_put(const struct environment *environment, MDB_txn *txn,
+                           const struct account_record *record);
 
 /* Did the last batch write anything? */
 bool batch_changed(const struct batch *batch);

@@ -32,11 +32,22 @@ static bool disk_full(int result)
     return result == ENOSPC || result == EDQUOT || result == EFBIG;
 }
 
-static bool reserve(struct commit *commit, uint32_t ops)
+static bool reserve_pages(struct commit *commit, uint64_t pages)
 {
-    uint64_t pages = COMMIT_PAGES + (uint64_t)ops * OP_PAGES;
     return space_reserve(&commit->space, environment_used_bytes(commit->environment),
                          pages * commit->environment->page_bytes);
+}
+
+static bool reserve(struct commit *commit, uint32_t ops)
+{
+    return reserve_pages(commit, COMMIT_PAGES + (uint64_t)ops * OP_PAGES);
+}
+
+/* Somebody has deleted the file: what is written to it is lost with the process. */
+static bool file_is_gone(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && status.st_nlink == 0;
 }
 
 void commit_begin(struct commit *commit)
@@ -79,11 +90,14 @@ static void answer_all(struct op **ops, uint32_t count, enum outcome outcome)
     }
 }
 
-static void answer_health(const struct commit *commit, struct op **ops, uint32_t count)
+/* Whoever wants it settled is not answered before a checkpoint or a commit. */
+static void answer_questions(const struct commit *commit, struct op **ops, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
         if (ops[i]->kind == OP_HEALTH)
             ops[i]->outcome = commit->map_full ? OUTCOME_NO_SPACE : OUTCOME_OK;
+        else if (ops[i]->kind == OP_SETTLE)
+            ops[i]->outcome = OUTCOME_OK;
 }
 
 static void report_damage(const struct commit *commit, struct op **ops, uint32_t count)
@@ -142,7 +156,9 @@ enum attempt {
     ATTEMPT_UNDONE, /* nothing happened; *ret_reason says why */
 };
 
-static enum attempt attempt(struct commit *commit, struct op **ops, uint32_t count, int *ret_reason)
+/* One commit of LMDB's. */
+static enum attempt book_at_once(struct commit *commit, struct op **ops, uint32_t count,
+                                 int *ret_reason)
 {
     MDB_txn *txn;
     if (!reserve(commit, count)) {
@@ -165,15 +181,17 @@ static enum attempt attempt(struct commit *commit, struct op **ops, uint32_t cou
     report_damage(commit, ops, count);
     if (!batch_changed(&commit->batch)) {
         mdb_txn_abort(txn); /* only rejections and replays: what they saw is on disk already */
-        answer_health(commit, ops, count);
+        answer_questions(commit, ops, count);
         return ATTEMPT_DONE;
     }
     result = mdb_txn_commit(txn);
     if (result == MDB_SUCCESS) {
         commit->map_full = false;
+        if (commit->ahead)
+            ahead_passed_by(commit->ahead);
         tell_readers(commit, txn_id, ops, count);
         serving_committed(commit->serving);
-        answer_health(commit, ops, count);
+        answer_questions(commit, ops, count);
         return ATTEMPT_DONE;
     }
     batch_undo(&commit->batch);
@@ -185,19 +203,120 @@ static enum attempt attempt(struct commit *commit, struct op **ops, uint32_t cou
     return ATTEMPT_DONE;
 }
 
+/* --- ahead of LMDB -------------------------------------------------------------------------- */
+
+/* What is acknowledged is in the log: where no way leads on, a restart books it. */
+static enum ahead_end checkpoint(struct commit *commit, int *ret_reason)
+{
+    enum ahead_end end = ahead_checkpoint(commit->ahead, ret_reason);
+    if (end == AHEAD_LOST)
+        (void)give_up(commit, *ret_reason, OUTCOME_DOWN);
+    return end;
+}
+
+/* Where there is any doubt that the checkpoint will find room, each batch finds out by itself. So does one
+ * that opens accounts: readers learn of those from LMDB; and each, when the log has been deleted. */
+static bool may_go_ahead(struct commit *commit, struct op **ops, uint32_t count)
+{
+    uint64_t pages = ahead_pages(commit->ahead, count);
+    for (uint32_t i = 0; i < count; i++)
+        if (ops[i]->kind != OP_ENTRY && ops[i]->kind != OP_LIMIT)
+            return false;
+    return serving_state(commit->serving) == SERVING && !file_is_gone(commit->ahead->wal.fd) &&
+           environment_used_bytes(commit->environment) + pages * commit->environment->page_bytes <=
+               commit->environment->map_bytes &&
+           reserve_pages(commit, pages);
+}
+
+static enum attempt book_ahead(struct commit *commit, struct op **ops, uint32_t count,
+                               int *ret_reason)
+{
+    int64_t now_us = commit_clock_us();
+    watch_clock(commit, now_us);
+    switch (
+        ahead_book(commit->ahead, ops, count, now_us, key_clock_us(commit, now_us), ret_reason)) {
+    case AHEAD_DONE: break;
+    case AHEAD_UNDONE: return ATTEMPT_UNDONE;
+    case AHEAD_UNKNOWN:
+        answer_all(ops, count, give_up(commit, *ret_reason, OUTCOME_UNKNOWN));
+        return ATTEMPT_DONE;
+    case AHEAD_LOST:
+        answer_all(ops, count, give_up(commit, *ret_reason, OUTCOME_DOWN));
+        return ATTEMPT_DONE;
+    }
+    report_damage(commit, ops, count);
+    if (batch_changed(&commit->batch))
+        serving_committed(commit->serving);
+    return ATTEMPT_DONE;
+}
+
+static enum attempt attempt(struct commit *commit, struct op **ops, uint32_t count, int *ret_reason)
+{
+    struct ahead *ahead = commit->ahead;
+    bool at_once = !ahead || !may_go_ahead(commit, ops, count);
+    enum ahead_end end = AHEAD_DONE;
+    if (ahead && (at_once || !ahead_has_room(ahead, count)))
+        end = checkpoint(commit, ret_reason);
+    if (end == AHEAD_UNDONE)
+        return ATTEMPT_UNDONE;
+    if (end == AHEAD_LOST) {
+        answer_all(ops, count, OUTCOME_DOWN);
+        return ATTEMPT_DONE;
+    }
+    if (count == 1 && ops[0]->kind == OP_SETTLE) { /* it has been, and needs no room */
+        answer_questions(commit, ops, count);
+        return ATTEMPT_DONE;
+    }
+    return at_once ? book_at_once(commit, ops, count, ret_reason)
+                   : book_ahead(commit, ops, count, ret_reason);
+}
+
+bool commit_settle(struct commit *commit, bool idle)
+{
+    struct ahead *ahead = commit->ahead;
+    int64_t now_ms = serving_clock_ms();
+    if (!ahead || !ahead->txn || serving_state(commit->serving) == SERVING_DOWN)
+        return false;
+    if (!idle && !ahead_is_long(ahead, now_ms))
+        return true;
+    int reason;
+    atomic_store(&commit->since_ms, now_ms);
+    enum ahead_end end = checkpoint(commit, &reason);
+    atomic_store(&commit->since_ms, 0);
+    return end == AHEAD_UNDONE; /* there may be room later */
+}
+
 /* --- one op that cannot be booked ----------------------------------------------------------- */
+
+/* False: it cannot be told. */
+static bool judge(struct commit *commit, struct op *op)
+{
+    MDB_txn *txn;
+    int reason, result;
+    if (commit->ahead && commit->ahead->txn) {
+        int64_t now_us = commit_clock_us();
+        enum ahead_end end = ahead_judge(commit->ahead, op, now_us, key_clock_us(commit, now_us),
+                                         &reason);
+        if (end == AHEAD_LOST)
+            (void)give_up(commit, reason, OUTCOME_DOWN);
+        return end == AHEAD_DONE;
+    }
+    result = mdb_txn_begin(commit->environment->env, NULL, 0, &txn);
+    if (result != MDB_SUCCESS)
+        return false;
+    result = apply(commit, txn, &op, 1);
+    mdb_txn_abort(txn);
+    batch_undo(&commit->batch);
+    return result == MDB_SUCCESS;
+}
 
 /* There is no room. The contract judges key and limit before the store: an op that would not have
  * been booked anyway, or was booked before, is told so. */
 static enum outcome judge_without_booking(struct commit *commit, struct op *op)
 {
-    MDB_txn *txn;
-    if (!op_writes(op) || mdb_txn_begin(commit->environment->env, NULL, 0, &txn) != MDB_SUCCESS)
+    if (!op_writes(op))
         return OUTCOME_NO_SPACE;
-    int result = apply(commit, txn, &op, 1);
-    mdb_txn_abort(txn);
-    batch_undo(&commit->batch);
-    bool booked = result != MDB_SUCCESS ||
+    bool booked = !judge(commit, op) ||
                   (op->outcome == OUTCOME_OK && !(op->kind == OP_ENTRY && op->replayed));
     return booked ? OUTCOME_NO_SPACE : op->outcome;
 }
@@ -215,13 +334,6 @@ static enum outcome judge_alone(struct commit *commit, struct op *op, int reason
     }
     serving_no_room(commit->serving, strerror(reason));
     return judge_without_booking(commit, op);
-}
-
-/* Somebody has deleted the file: what is written to it is lost with the process. */
-static bool file_is_gone(const struct commit *commit)
-{
-    struct stat status;
-    return fstat(commit->space.fd, &status) == 0 && status.st_nlink == 0;
 }
 
 /* Clearing old keys met a damaged page. That decides no entry's fate: book without clearing. */
@@ -272,7 +384,7 @@ void commit_ops(struct commit *commit, struct op **ops, uint32_t count)
     int64_t now_ms = serving_clock_ms();
     atomic_store(&commit->since_ms, now_ms);
     forget_dead_readers(commit, now_ms);
-    if (file_is_gone(commit))
+    if (file_is_gone(commit->space.fd))
         serving_down(commit->serving, "its data file has been deleted");
     commit_some(commit, ops, count);
     atomic_store(&commit->since_ms, 0);

@@ -2,11 +2,12 @@
  *
  * commit.h - from a batch to the disk, and the fate of each of its ops.
  *
- * Purpose    Make room, apply, flush; and where one of these fails, find out for each op what is
- *            known. Readers of other processes that died are forgotten, so that their snapshots
+ * Purpose    Make room, apply, flush: into the log where there is one and room is certain, else
+ *            as a commit of LMDB's; and where one of these fails, find out for each op what is
+ *            known. Say when it is time for a checkpoint. Readers of other processes that died are forgotten, so that their snapshots
  *            do not make the file grow. docs/decisions/0005-when-the-disk-fails.md has the table.
- * Invariant  OUTCOME_OK on an entry: both of LMDB's flushes are done (unless the environment was
- *            opened without them). Anything but OUTCOME_UNKNOWN: the op's end is certain. A batch
+ * Invariant  OUTCOME_OK on an entry: the log's flush or both of LMDB's are done (unless they were
+ *            opened without). Anything but OUTCOME_UNKNOWN: the op's end is certain. A batch
  *            that fails without a trace is halved until each op is judged by itself (but for want
  *            of memory, and after LMDB's own latch), so that one
  *            op's misfortune is not another's.
@@ -22,6 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "store/lmdb/ahead.h"
 #include "store/lmdb/batch.h"
 #include "store/lmdb/environment.h"
 #include "store/lmdb/serving.h"
@@ -32,6 +34,7 @@ struct commit {
     const struct environment *environment;
     struct committed *committed; /* for the readers */
     struct serving *serving;
+    struct ahead *ahead; /* NULL: each batch is a commit of LMDB's */
     struct batch batch;
     struct space space;
     bool map_full;     /* the last entry did not fit: only a commit disproves it */
@@ -47,6 +50,10 @@ void commit_begin(struct commit *commit);
 
 /* Sets the outcome of every op. */
 void commit_ops(struct commit *commit, struct op **ops, uint32_t count);
+
+/* Answers are out: do what can wait. `idle`: nothing comes in. True: there is something left for when
+ * nothing does. */
+bool commit_settle(struct commit *commit, bool idle);
 
 /* Has a batch been under way for longer than anybody waits for its answers? */
 bool commit_stuck(const struct commit *commit);

@@ -19,8 +19,8 @@ enum { OWNER_BYTES_MAX = 128 };
 static bool ours(const char *name)
 {
     static const char *const names[] = {
-        ".",         "..",         FOLDER_DATA,   FOLDER_DATA_NEW, FOLDER_DATA_PARTIAL,
-        FOLDER_LOCK, FOLDER_OWNER, FOLDER_SOCKET, "lost+found"};
+        ".",        "..",        FOLDER_DATA,  FOLDER_DATA_NEW, FOLDER_DATA_PARTIAL,
+        FOLDER_WAL, FOLDER_LOCK, FOLDER_OWNER, FOLDER_SOCKET,   "lost+found"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)
             return true;

@@ -25,6 +25,7 @@
 #define FOLDER_DATA         "data.mdb"
 #define FOLDER_DATA_NEW     "data.mdb.new"     /* a store being created; renamed when it is whole */
 #define FOLDER_DATA_PARTIAL "data.mdb.partial" /* a copy being made; renamed when it is whole */
+#define FOLDER_WAL          "wal"              /* what data.mdb lacks: wal.h */
 #define FOLDER_LOCK         "lock.mdb"         /* LMDB's own */
 #define FOLDER_OWNER        "owner.lock"
 #define FOLDER_SOCKET       "owner.sock" /* where the owner takes ops of other processes */

@@ -2,7 +2,6 @@
  *
  * guest.c - see guest.h.
  */
-#define _GNU_SOURCE /* recvmmsg, sendmmsg */
 #include "store/lmdb/guest.h"
 
 #include <assert.h>
@@ -14,13 +13,9 @@
 #include "store/lmdb/op_wire.h"
 #include "store/lmdb/serving.h"
 
-enum { HEAR_MAX = 32 }; /* answers that are read at once */
-
-struct guest_frames {
-    struct mmsghdr out[GUEST_OPS_MAX], in[HEAR_MAX];
-    struct iovec out_frames[GUEST_OPS_MAX], in_frames[HEAR_MAX];
-    uint8_t out_bytes[GUEST_OPS_MAX][OP_QUESTION_BYTES_MAX];
-    uint8_t in_bytes[HEAR_MAX][OP_ANSWER_BYTES_MAX + 1]; /* what fills it is too long */
+struct guest_packets {
+    uint8_t out[OP_PACKET_BYTES_MAX];    /* under the mutex */
+    uint8_t in[OP_PACKET_BYTES_MAX + 1]; /* what fills it is too long */
 };
 
 static bool guest_sane(const struct guest *guest)
@@ -31,19 +26,10 @@ static bool guest_sane(const struct guest *guest)
 
 bool guest_init(struct guest *guest, struct known *known)
 {
-    struct guest_frames *frames = calloc(1, sizeof *frames);
-    if (!frames)
+    struct guest_packets *packets = calloc(1, sizeof *packets);
+    if (!packets)
         return false;
-    for (int i = 0; i < GUEST_OPS_MAX; i++) {
-        frames->out_frames[i].iov_base = frames->out_bytes[i];
-        frames->out[i].msg_hdr = (struct msghdr){.msg_iov = &frames->out_frames[i],
-                                                 .msg_iovlen = 1};
-    }
-    for (int i = 0; i < HEAR_MAX; i++) {
-        frames->in_frames[i] = (struct iovec){frames->in_bytes[i], sizeof frames->in_bytes[i]};
-        frames->in[i].msg_hdr = (struct msghdr){.msg_iov = &frames->in_frames[i], .msg_iovlen = 1};
-    }
-    *guest = (struct guest){.known = known, .frames = frames, .fd = -1};
+    *guest = (struct guest){.known = known, .packets = packets, .fd = -1};
     while (guest->free_count < GUEST_OPS_MAX) {
         guest->free[guest->free_count] = (uint8_t)guest->free_count;
         guest->free_count++;
@@ -60,7 +46,7 @@ void guest_free(struct guest *guest)
         close(guest->fd);
     pthread_cond_destroy(&guest->moved);
     pthread_mutex_destroy(&guest->mutex);
-    free(guest->frames);
+    free(guest->packets);
 }
 
 /* --- the table, under the mutex ------------------------------------------------------------- */
@@ -88,30 +74,26 @@ static void note_time(struct guest *guest)
 
 /* --- asking --------------------------------------------------------------------------------- */
 
-/* Sends the questions of these places; how many have gone. What the owner has shut out fails here,
- * and it has not heard it (owner_socket.h). */
-static uint32_t send_places(struct guest *guest, const uint8_t *places, uint32_t count)
+static_assert(GUEST_OPS_MAX * OP_QUESTION_BYTES_MAX <= OP_PACKET_BYTES_MAX,
+              "all that may be asked fits one packet, which goes as a whole or not at all");
+
+/* Sends the questions of these places. False: none has gone. What the owner has shut out fails here, and
+ * it has not heard it (owner_socket.h). */
+static bool send_places(struct guest *guest, const uint8_t *places, uint32_t count)
 {
-    struct guest_frames *frames = guest->frames;
+    uint8_t *out = guest->packets->out;
+    size_t size = 0;
+    ssize_t sent;
     for (uint32_t i = 0; i < count; i++)
-        frames->out_frames[i].iov_len = op_question_encode(frames->out_bytes[i],
-                                                           guest->asked[places[i]], places[i]);
-    uint32_t sent = 0;
-    while (sent < count) {
-        /* They fit the socket's buffer, so that this does not wait. */
-        int some = sendmmsg(guest->fd, frames->out + sent, count - sent,
-                            MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (some < 0 && errno == EINTR)
-            continue;
-        if (some <= 0)
-            break;
-        sent += (uint32_t)some;
-    }
-    if (sent < count) {
-        guest->linked = false;
-        (void)shutdown(guest->fd, SHUT_WR); /* its answers may still come */
-    }
-    return sent;
+        size += op_question_encode(out + size, guest->asked[places[i]], places[i]);
+    do /* it fits the socket's buffer, so that this does not wait */
+        sent = send(guest->fd, out, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    if (sent == (ssize_t)size)
+        return true;
+    guest->linked = false;
+    (void)shutdown(guest->fd, SHUT_WR); /* its answers may still come */
+    return false;
 }
 
 static uint32_t ask_some(struct guest *guest, struct op **ops, uint32_t count)
@@ -123,12 +105,12 @@ static uint32_t ask_some(struct guest *guest, struct op **ops, uint32_t count)
         places[i] = put(guest, ops[i]);
     if (atomic_load(&guest->silent_since_ms) == 0)
         note_time(guest);
-    uint32_t sent = send_places(guest, places, count);
-    for (uint32_t i = sent; i < count; i++)
+    if (send_places(guest, places, count))
+        return count;
+    for (uint32_t i = 0; i < count; i++)
         (void)take(guest, places[i]);
-    if (sent < count)
-        note_time(guest);
-    return sent;
+    note_time(guest);
+    return 0;
 }
 
 uint32_t guest_ask(struct guest *guest, struct op **ops, uint32_t count)
@@ -158,7 +140,9 @@ void guest_link(struct guest *guest, int fd)
     for (uint32_t i = 0; i < GUEST_OPS_MAX; i++)
         if (guest->asked[i])
             places[count++] = (uint8_t)i;
-    (void)send_places(guest, places, count); /* what is lost again is found by guest_listen() */
+    if (count > 0) /* an empty packet would be the end */
+        (void)!send_places(guest, places,
+                           count); /* what is lost again is found by guest_listen() */
     note_time(guest);
     assert(guest_sane(guest));
     pthread_mutex_unlock(&guest->mutex);
@@ -166,36 +150,39 @@ void guest_link(struct guest *guest, int fd)
 
 /* --- answers -------------------------------------------------------------------------------- */
 
-/* NULL: it is no answer to anything that was asked. */
-static struct op *answered(struct guest *guest, const uint8_t *frame, size_t size)
+/* The answer that the bytes begin with; returns how many it has, 0: it is none to anything that was
+ * asked. */
+static size_t answered(struct guest *guest, struct op **ret, const uint8_t *bytes, size_t size)
 {
-    uint32_t place = op_answer_number(frame, size), number;
-    if (place >= GUEST_OPS_MAX || !guest->asked[place] ||
-        !op_answer_decode(guest->asked[place], &number, frame, size))
-        return NULL;
-    struct op *op = take(guest, place);
-    if (op->outcome == OUTCOME_OK && op->kind != OP_HEALTH)
-        known_add(guest->known, op->client);
-    return op;
+    uint32_t place = op_answer_number(bytes, size), number;
+    if (place >= GUEST_OPS_MAX || !guest->asked[place])
+        return 0;
+    size_t used = op_answer_decode(guest->asked[place], &number, bytes, size);
+    if (used == 0)
+        return 0;
+    *ret = take(guest, place);
+    if ((*ret)->outcome == OUTCOME_OK && (*ret)->kind != OP_HEALTH)
+        known_add(guest->known, (*ret)->client);
+    return used;
 }
 
 /* False: the link has ended, or what comes is nonsense. */
 static bool hear(struct guest *guest, int fd)
 {
-    struct guest_frames *frames = guest->frames;
-    struct op *ops[HEAR_MAX];
+    const uint8_t *in = guest->packets->in;
+    struct op *ops[GUEST_OPS_MAX];
     uint32_t count = 0;
-    int heard = recvmmsg(fd, frames->in, HEAR_MAX, MSG_WAITFORONE, NULL);
+    ssize_t heard = recv(fd, guest->packets->in, sizeof guest->packets->in, 0);
     /* An owner that died with questions unread is told of once, and before the answers that it gave. */
     if (heard < 0 && (errno == EINTR || errno == ECONNRESET))
         return true;
-    bool sound = heard > 0;
+    bool sound = heard > 0 && (size_t)heard < sizeof guest->packets->in;
+    size_t size = sound ? (size_t)heard : 0;
     pthread_mutex_lock(&guest->mutex);
-    for (int i = 0; sound && i < heard; i++) {
-        struct op *op = answered(guest, frames->in_bytes[i], frames->in[i].msg_len);
-        sound = op != NULL;
-        if (sound)
-            ops[count++] = op;
+    for (size_t at = 0, used; sound && at < size; at += used) {
+        used = answered(guest, &ops[count], in + at, size - at);
+        sound = used > 0;
+        count += sound;
     }
     note_time(guest);
     pthread_cond_signal(&guest->moved);

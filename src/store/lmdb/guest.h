@@ -28,12 +28,12 @@
 
 enum { GUEST_OPS_MAX = OWNER_PEER_OPS_MAX }; /* so that none of them waits in the owner's socket */
 
-struct guest_frames; /* memory for system calls */
+struct guest_packets; /* memory for what is sent and heard */
 
 struct guest {
     struct queue *queue;
     struct known *known; /* clients that the owner has answered for */
-    struct guest_frames *frames;
+    struct guest_packets *packets;
 
     pthread_mutex_t mutex; /* over all that follows */
     pthread_cond_t moved;  /* a place is free, or the link has ended */

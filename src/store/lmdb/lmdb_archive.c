@@ -15,6 +15,7 @@
 #include "store/lmdb/extract.h"
 #include "store/lmdb/lmdb_kind.h"
 #include "store/lmdb/replay.h"
+#include "store/lmdb/settle.h"
 #include "store/lmdb/target.h"
 #include "store/lmdb/verify.h"
 
@@ -47,6 +48,8 @@ static enum archive_end open_source(struct environment *ret, const char *path, c
 {
     unsigned flags = MDB_RDONLY;
     int dead;
+    if (!settle_folder(path, ANSWER_TIMEOUT_MS, error, error_size))
+        return ARCHIVE_UNREADABLE;
     if (!may_lock(path)) {
         int reason = errno;
         char owner[128];

@@ -158,6 +158,13 @@ static bool commit(struct backend *backend, uint32_t lane, struct op **ops, uint
     }
 }
 
+static bool settle(struct backend *backend, uint32_t lane, bool idle)
+{
+    struct owner *owner = atomic_load(&store_of(backend)->owner);
+    (void)lane;
+    return owner && owner_settle(owner, idle);
+}
+
 /* --- an owner, or becoming it --------------------------------------------------------------- */
 
 enum finding {
@@ -402,6 +409,7 @@ static void close_store(struct backend *backend)
 static const struct backend_calls calls = {
     .answer_now = answer_now,
     .commit = commit,
+    .settle = settle,
     .admit = admit,
     .dismiss = dismiss,
     .close = close_store,

@@ -10,8 +10,13 @@
 
 #include "store/lmdb/environment.h"
 #include "store/lmdb/folder.h"
+#include "store/lmdb/settle.h"
+#include "store/lmdb/wal.h"
 
-enum { LOOKS = 10 }; /* how often a look at a busy store is tried */
+enum {
+    LOOKS = 10,      /* how often a look at a busy store is tried */
+    SETTLE_MS = 500, /* how long its owner is waited for */
+};
 
 /* Beside an owner, without a lock: nothing keeps the pages under this snapshot from being used
  * again once the third commit after it has begun, and the counts stand on such pages. */
@@ -54,11 +59,14 @@ static bool look(struct store_facts *ret, const char *path, char *error, size_t 
         mdb_txn_abort(txn);
         if (result == MDB_SUCCESS && !undisturbed(&environment, txn_id))
             result = MDB_BAD_TXN;
-        facts.commits = txn_id; /* LMDB numbers them from 1 on */
+        facts.checkpoints = txn_id; /* LMDB numbers them from 1 on */
     }
     if (result == MDB_SUCCESS)
         result = look_at_disk(&facts.free_bytes, path);
     if (result == MDB_SUCCESS) {
+        facts.commits = wal_batches(path);
+        if (facts.commits < facts.checkpoints)
+            facts.commits = facts.checkpoints;
         facts.accounts = accounts.ms_entries;
         facts.records = journal.ms_entries;
         facts.keys = keys.ms_entries;
@@ -75,6 +83,8 @@ static bool look(struct store_facts *ret, const char *path, char *error, size_t 
 
 bool lmdb_look(struct store_facts *ret, const char *path, char *error, size_t error_size)
 {
+    (void)!settle_folder(path, SETTLE_MS, error,
+                         error_size); /* what is there can be told of anyway */
     for (int i = 0; i < LOOKS; i++)
         if (look(ret, path, error, error_size))
             return true;

@@ -9,8 +9,8 @@
 #include "store/lmdb/bytes.h"
 
 /* These values travel. Another number here is another OP_WIRE_VERSION. */
-static_assert(OP_ENTRY == 0 && OP_HEALTH == 5, "kinds of version 2");
-static_assert(OUTCOME_OK == 0 && OUTCOME_UNKNOWN == 10, "outcomes of version 2");
+static_assert(OP_ENTRY == 0 && OP_SETTLE == 6, "kinds of version 3");
+static_assert(OUTCOME_OK == 0 && OUTCOME_UNKNOWN == 10, "outcomes of version 3");
 
 static_assert((int)STRING_BYTES_MAX >= (int)KEY_BYTES_MAX, "a key can be read");
 
@@ -86,7 +86,8 @@ size_t op_question_encode(uint8_t bytes[OP_QUESTION_BYTES_MAX], const struct op 
     case OP_LIMIT: put_i64(&writer, op->limit_cents); break;
     case OP_STATEMENT:
     case OP_CLIENT:
-    case OP_HEALTH: break;
+    case OP_HEALTH:
+    case OP_SETTLE: break;
     }
     return (size_t)(writer.at - writer.start);
 }
@@ -110,27 +111,28 @@ static bool get_question(struct bytes_in *reader, struct op *op)
     case OP_LIMIT: op->limit_cents = get_i64(reader); return true;
     case OP_STATEMENT:
     case OP_CLIENT:
-    case OP_HEALTH: return true;
+    case OP_HEALTH:
+    case OP_SETTLE: return true;
     }
     return false;
 }
 
-bool op_question_decode(struct op *op, uint32_t *ret_number, const uint8_t *bytes, size_t size)
+size_t op_question_decode(struct op *op, uint32_t *ret_number, const uint8_t *bytes, size_t size)
 {
     struct bytes_in reader = {.at = bytes, .end = bytes + size};
     struct op asked = {.kind = OP_HEALTH};
     if (get_u8(&reader) != OP_WIRE_VERSION)
-        return false;
+        return 0;
     asked.kind = (enum op_kind)get_u8(&reader);
     asked.key_bytes = get_u8(&reader);
     get_zeros(&reader, 1);
     uint32_t number = get_u32(&reader);
     asked.client = get_u32(&reader);
-    if (!get_question(&reader, &asked) || !finished(&reader) || !op_sane(&asked))
-        return false;
+    if (!get_question(&reader, &asked) || reader.wrong || !op_sane(&asked))
+        return 0;
     *op = asked;
     *ret_number = number;
-    return true;
+    return (size_t)(reader.at - bytes);
 }
 
 /* --- answer: version, kind, outcome, replayed or number of recent entries, number 4, then, if OK,
@@ -174,7 +176,8 @@ static void put_answer(struct bytes_out *writer, const struct op *op)
         break;
     case OP_STATEMENT: put_statement(writer, op); break;
     case OP_CLIENT:
-    case OP_HEALTH: break;
+    case OP_HEALTH:
+    case OP_SETTLE: break;
     }
 }
 
@@ -227,7 +230,8 @@ static bool get_answer(struct bytes_in *reader, struct op *op, uint8_t count)
     case OP_LIMIT: return count == 0 && get_terms(reader, op);
     case OP_STATEMENT: return get_statement(reader, op, count);
     case OP_CLIENT:
-    case OP_HEALTH: return count == 0;
+    case OP_HEALTH:
+    case OP_SETTLE: return count == 0;
     }
     return false;
 }
@@ -239,22 +243,22 @@ uint32_t op_answer_number(const uint8_t *bytes, size_t size)
     return get_u32(&reader);
 }
 
-bool op_answer_decode(struct op *op, uint32_t *ret_number, const uint8_t *bytes, size_t size)
+size_t op_answer_decode(struct op *op, uint32_t *ret_number, const uint8_t *bytes, size_t size)
 {
     struct bytes_in reader = {.at = bytes, .end = bytes + size};
     struct op answered = *op;
     if (get_u8(&reader) != OP_WIRE_VERSION || get_u8(&reader) != op->kind)
-        return false;
+        return 0;
     uint8_t outcome = get_u8(&reader), count = get_u8(&reader);
     uint32_t number = get_u32(&reader);
     if (outcome > OUTCOME_UNKNOWN)
-        return false;
+        return 0;
     answered.outcome = (enum outcome)outcome;
     if (answered.outcome == OUTCOME_OK ? !get_answer(&reader, &answered, count) : count != 0)
-        return false;
-    if (!finished(&reader))
-        return false;
+        return 0;
+    if (reader.wrong)
+        return 0;
     *op = answered;
     *ret_number = number;
-    return true;
+    return (size_t)(reader.at - bytes);
 }

@@ -2,15 +2,16 @@
  *
  * op_wire.h - an op and its answer as bytes, for two processes of one machine.
  *
- * Purpose    What goes through the owner's socket, one frame in each packet: first the owner's
- *            greeting, then questions, and answers in the order in which they are known.
+ * Purpose    What goes through the owner's socket: first the owner's greeting, then questions, and
+ *            answers in the order in which they are known, one or several in each packet, each after the
+ *            end of the one before.
  * Invariant  decode(encode(x)) == x, and what decodes is what encoding would have written. The
  *            greeting has the version and is never another: so a question is only put to an owner
  *            who reads it as it was meant. Whoever changes a frame, or the values of an enum in
  *            it, counts OP_WIRE_VERSION up.
  * Ownership  Callers own structs and buffers; nothing is allocated or kept.
  * Threads    No shared state.
- * Errors     Decoding returns false for anything that encoding could not have written; *op is then
+ * Errors     Decoding returns false or 0 for anything that encoding could not have written; *op is then
  *            untouched. Encoding asserts op_sane().
  * Not here   Sockets: owner_socket.h and owner_ask.h. Checksums: nothing is stored.
  */
@@ -24,12 +25,13 @@
 #include "must_check.h"
 #include "store/op.h"
 
-enum { OP_WIRE_VERSION = 2 };
+enum { OP_WIRE_VERSION = 3 };
 
 enum { /* sizes in bytes */
        OP_GREETING_BYTES = 9,
        OP_QUESTION_BYTES_MAX = 22 + DESCRIPTION_BYTES_MAX + KEY_BYTES_MAX,
        OP_ANSWER_BYTES_MAX = 32 + STATEMENT_ENTRIES_MAX * (18 + DESCRIPTION_BYTES_MAX),
+       OP_PACKET_BYTES_MAX = 16 << 10,
 };
 
 /* `durable`: what the owner answers OUTCOME_OK survives a power cut. */
@@ -42,13 +44,14 @@ size_t op_question_encode(uint8_t bytes[OP_QUESTION_BYTES_MAX], const struct op 
                           uint32_t number);
 size_t op_answer_encode(uint8_t bytes[OP_ANSWER_BYTES_MAX], const struct op *op, uint32_t number);
 
-/* Fills in the question; all else of *op is zero. */
-MUST_CHECK bool op_question_decode(struct op *op, uint32_t *ret_number, const uint8_t *bytes,
-                                   size_t size);
+/* Fills in the question that the bytes begin with; all else of *op is zero. Returns how many bytes it has. */
+MUST_CHECK size_t op_question_decode(struct op *op, uint32_t *ret_number, const uint8_t *bytes,
+                                     size_t size);
 /* Which question it answers, if it is an answer. */
 uint32_t op_answer_number(const uint8_t *bytes, size_t size);
-/* Fills in the answer of the op that was asked; false also for an answer to another kind. */
-MUST_CHECK bool op_answer_decode(struct op *op, uint32_t *ret_number, const uint8_t *bytes,
-                                 size_t size);
+/* Fills in the answer of the op that was asked; 0 also for an answer to another kind. Returns how many
+ * bytes it has. */
+MUST_CHECK size_t op_answer_decode(struct op *op, uint32_t *ret_number, const uint8_t *bytes,
+                                   size_t size);
 
 #endif

@@ -44,6 +44,7 @@ struct owner {
     struct serving serving;
     struct committed committed;
     struct commit commit;        /* the committer's */
+    struct ahead *ahead;         /* NULL: each batch is a commit of LMDB's */
     int64_t looked_ms;           /* when the committer last looked for the folder */
     struct owner_socket *socket; /* NULL: there is none */
     struct view *late_view;      /* the committer's */
@@ -85,6 +86,8 @@ static bool answer_with(struct owner *owner, struct view *view, struct op *op)
 {
     if (op->kind == OP_HEALTH)
         return answer_health(owner, op);
+    if (op->kind == OP_SETTLE)
+        return false;
 
     /* Whether there is such a client is judged before anything else, in every state. */
     if (op->kind != OP_OPEN) {
@@ -124,6 +127,11 @@ void owner_commit(struct owner *owner, struct op **ops, uint32_t count)
         commit_ops(&owner->commit, left, left_count);
 }
 
+bool owner_settle(struct owner *owner, bool idle)
+{
+    return commit_settle(&owner->commit, idle);
+}
+
 /* --- ops of other processes ----------------------------------------------------------------- */
 
 static bool answer_other(void *context, struct op *op)
@@ -132,6 +140,17 @@ static bool answer_other(void *context, struct op *op)
     return answer_with(owner, owner->socket_view, op);
 }
 
+static void close_ahead(struct owner *owner, bool whole)
+{
+    if (!owner->ahead)
+        return;
+    ahead_close(owner->ahead, whole);
+    free(owner->ahead);
+    owner->ahead = owner->commit.ahead = NULL;
+    owner->committed.recent = NULL;
+}
+
+/* Nothing has been booked yet. Who cannot ask us to settle finds all in the file at any time. */
 void owner_admit(struct owner *owner, struct queue *queue)
 {
     char error[200];
@@ -140,6 +159,7 @@ void owner_admit(struct owner *owner, struct queue *queue)
         owner->socket = NULL;
         log_line(LOG_WARN, "no other process can use this store while it is served", "store",
                  owner->path, "reason", error, NULL);
+        close_ahead(owner, true);
     }
 }
 
@@ -162,14 +182,49 @@ void owner_close(struct owner *owner)
     if (owner->socket)
         owner_socket_free(owner->socket);
     close_views(owner);
-    if (serving_state(&owner->serving) != SERVING_DOWN)
-        (void)mdb_env_sync(owner->environment.env, 1); /* only durable = false left anything */
+    bool whole = serving_state(&owner->serving) != SERVING_DOWN &&
+                 mdb_env_sync(owner->environment.env, 1) ==
+                     MDB_SUCCESS; /* durable = false left it */
+    close_ahead(owner, whole && !(owner->ahead && owner->ahead->txn));
     environment_close(&owner->environment);
     folder_release(&owner->folder);
     free(owner);
 }
 
-static bool open_commit(struct owner *owner, const struct store_options *options)
+/* A log that was left has to be booked. Without one, a bank makes its own, and does without where
+ * that cannot be. */
+static bool open_ahead(struct owner *owner, const struct store_options *options, char *error,
+                       size_t error_size)
+{
+    char reason[300] = "out of memory";
+    bool was_left = wal_was_left(owner->path);
+    if (!was_left && !options->serves)
+        return true;
+    owner->ahead = calloc(1, sizeof *owner->ahead);
+    if (owner->ahead) {
+        owner->ahead->environment = &owner->environment;
+        owner->ahead->committed = &owner->committed;
+        owner->ahead->batch = &owner->commit.batch;
+    }
+    if (owner->ahead &&
+        ahead_open(owner->ahead, &owner->folder, options->durable, reason, sizeof reason)) {
+        owner->committed.recent = &owner->ahead->recent;
+        owner->commit.ahead = owner->ahead;
+        return true;
+    }
+    free(owner->ahead);
+    owner->ahead = NULL;
+    if (was_left) {
+        snprintf(error, error_size, "%s: %s", owner->path, reason);
+        return false;
+    }
+    log_line(LOG_WARN, "serving without a log: each batch takes two flushes", "store", owner->path,
+             "reason", reason, NULL);
+    return true;
+}
+
+static bool open_commit(struct owner *owner, const struct store_options *options, char *error,
+                        size_t error_size)
 {
     struct commit *commit = &owner->commit;
     int fd;
@@ -177,7 +232,12 @@ static bool open_commit(struct owner *owner, const struct store_options *options
     commit->committed = &owner->committed;
     commit->serving = &owner->serving;
     if (batch_open(&commit->batch, &owner->environment, options->key_retention_us) != MDB_SUCCESS ||
-        mdb_env_get_fd(owner->environment.env, &fd) != MDB_SUCCESS)
+        mdb_env_get_fd(owner->environment.env, &fd) != MDB_SUCCESS) {
+        snprintf(error, error_size, "%s: " FOLDER_DATA " is damaged: the journal has no sound end",
+                 owner->path);
+        return false;
+    }
+    if (!open_ahead(owner, options, error, error_size))
         return false;
     commit->space = (struct space){.fd = fd, .capacity_bytes = owner->environment.map_bytes};
     commit_begin(commit);
@@ -214,6 +274,14 @@ static bool create_store(const struct folder *folder, const char *path, uint64_t
 {
     if (folder_has_partial(folder))
         return refuse_unfinished(path, "", FOLDER_DATA_PARTIAL, error, error_size);
+    if (wal_was_left(path)) {
+        snprintf(error, error_size,
+                 "%s: " FOLDER_DATA " is gone, and " FOLDER_WAL
+                 " goes on from it: bring it back, or "
+                 "move " FOLDER_WAL " away",
+                 path);
+        return false;
+    }
     return replay_openings(folder, path, map_bytes, challenge_clients, CLIENTS, commit_clock_us(),
                            error, error_size);
 }
@@ -279,11 +347,8 @@ static bool open_ledger(struct owner *owner, const struct store_options *options
         snprintf(error, error_size, "%s: cannot read the accounts: %s", path, mdb_strerror(result));
         goto close_environment;
     }
-    if (!open_commit(owner, options)) {
-        snprintf(error, error_size, "%s: " FOLDER_DATA " is damaged: the journal has no sound end",
-                 path);
+    if (!open_commit(owner, options, error, error_size))
         goto close_views;
-    }
     return true;
 
 close_views:

@@ -2,10 +2,11 @@
  *
  * owner.h - the one process that has a folder's ledger open.
  *
- * Purpose    Book and read: one write transaction for each batch; statements from snapshots that wait for no
- *            commit; and the same for ops of other processes.
- * Invariant  What is answered OUTCOME_OK has passed both of LMDB's flushes (with durable). A snapshot
- *            shows no commit that is still being flushed. Nothing is half booked: journal, account, key
+ * Purpose    Book and read: one flush for each batch; statements that wait for no
+ *            commit; and the same for ops of other processes. What a crash has left in the log is booked
+ *            when it is opened.
+ * Invariant  What is answered OUTCOME_OK is in the log, flushed (with durable), or in the file. A statement
+ *            shows nothing that is still being flushed. Nothing is half booked: journal, account, key
  *            and expiry records of an entry are one transaction. After a flush whose end is not
  *            known, or when the folder is no longer where it was, the store latches down: it
  *            answers OUTCOME_DOWN until it is opened anew.
@@ -44,6 +45,9 @@ void owner_close(struct owner *owner);
 
 /* True if the op could be answered without a commit, and now is. `submitter`: as in backend.h. */
 bool owner_answer_now(struct owner *owner, uint32_t submitter, struct op *op);
+
+/* As backend_calls.settle. */
+bool owner_settle(struct owner *owner, bool idle);
 
 /* Sets the outcome of every op, those that owner_answer_now() would have answered among them. */
 void owner_commit(struct owner *owner, struct op **ops, uint32_t count);

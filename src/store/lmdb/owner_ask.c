@@ -19,7 +19,8 @@ static enum owner_end answer(const struct owner_call *call, struct op *op)
     uint8_t frame[OP_ANSWER_BYTES_MAX + 1]; /* what fills it is too long */
     uint32_t answered;
     ssize_t size = owner_hear(call, frame, sizeof frame);
-    if (size > 0 && op_answer_decode(op, &answered, frame, (size_t)size) && answered == NUMBER)
+    if (size > 0 && op_answer_decode(op, &answered, frame, (size_t)size) == (size_t)size &&
+        answered == NUMBER)
         return OWNER_ANSWERED;
     if (op_writes(op)) {
         op->outcome = OUTCOME_UNKNOWN;

@@ -2,7 +2,7 @@
  *
  * owner_socket.c - see owner_socket.h.
  */
-#define _GNU_SOURCE /* accept4, recvmmsg, sendmmsg, struct ucred */
+#define _GNU_SOURCE /* accept4, struct ucred */
 #include "store/lmdb/owner_socket.h"
 
 #include <assert.h>
@@ -22,8 +22,6 @@
 
 enum {
     BACKLOG = 128,
-    READ_MAX = 64, /* questions that are read at once */
-    SEND_MAX = 32, /* answers that are sent at once */
     REST_MS = 100, /* after no descriptor could be had for a newcomer */
 };
 
@@ -44,19 +42,10 @@ struct peer {
     struct carried carried[OWNER_PEER_OPS_MAX];
 };
 
-/* Frames, each a packet of its own, that one system call moves. */
-struct inbox {
-    struct mmsghdr messages[READ_MAX];
-    struct iovec frames[READ_MAX];
-    uint8_t bytes[READ_MAX][OP_QUESTION_BYTES_MAX + 1]; /* what fills it is too long */
-};
-
 struct outbox {
     struct peer *peer; /* whose answers these are */
-    uint32_t count;
-    struct mmsghdr messages[SEND_MAX];
-    struct iovec frames[SEND_MAX];
-    uint8_t bytes[SEND_MAX][OP_ANSWER_BYTES_MAX];
+    size_t size;
+    uint8_t bytes[OP_PACKET_BYTES_MAX];
 };
 
 struct owner_socket {
@@ -71,7 +60,7 @@ struct owner_socket {
     void *context;
     struct port port;
     pthread_t thread;
-    struct inbox in;
+    uint8_t in[OP_PACKET_BYTES_MAX + 1]; /* what fills it is too long */
     struct outbox out;
     struct peer peers[OWNER_PEERS_MAX];
 };
@@ -128,22 +117,19 @@ static void send_all(struct outbox *out)
 {
     struct peer *peer = out->peer;
     /* Its buffer holds more answers than it may have asked for: full, it does not read them. */
-    if (out->count > 0 && peer->fd >= 0 &&
-        sendmmsg(peer->fd, out->messages, out->count, MSG_DONTWAIT | MSG_NOSIGNAL) !=
-            (int)out->count)
+    if (out->size > 0 && peer->fd >= 0 &&
+        send(peer->fd, out->bytes, out->size, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)out->size)
         drop(peer);
-    out->count = 0;
+    out->size = 0;
 }
 
 static void give_back(struct outbox *out, struct carried *carried)
 {
     struct peer *peer = carried->peer;
-    if (out->count == SEND_MAX || out->peer != peer)
+    if (out->size + OP_ANSWER_BYTES_MAX > sizeof out->bytes || out->peer != peer)
         send_all(out);
     out->peer = peer;
-    out->frames[out->count].iov_len = op_answer_encode(out->bytes[out->count], &carried->op,
-                                                       carried->number);
-    out->count++;
+    out->size += op_answer_encode(out->bytes + out->size, &carried->op, carried->number);
     peer->free[peer->free_count++] = carried;
 }
 
@@ -168,45 +154,58 @@ static void wake(void *context)
 
 /* --- questions ------------------------------------------------------------------------------ */
 
-/* False: it is none. */
-static bool ask(struct owner_socket *owner, struct peer *peer, const uint8_t *frame, size_t size)
+static void ask(struct owner_socket *owner, struct carried *carried)
 {
-    struct carried *carried = peer->free[peer->free_count - 1];
-    if (!op_question_decode(&carried->op, &carried->number, frame, size))
-        return false;
-    carried->op.context = carried;
-    carried->peer = peer;
-    peer->free_count--;
-    peer->heard = owner->turn;
     if (owner->answer_now(owner->context, &carried->op)) {
         give_back(&owner->out, carried);
-        return true;
+        return;
     }
     bool submitted = port_submit(&owner->port, &carried->op);
     assert(submitted); /* the port holds what all peers may ask */
     (void)submitted;
-    return true;
 }
 
-/* As much as it may ask in one turn. */
+/* The questions of a packet: how many there are; 0: it is nonsense, or more than the peer may ask. */
+static uint32_t decode_all(struct peer *peer, const uint8_t *packet, size_t size,
+                           struct carried *ret[OWNER_PEER_OPS_MAX])
+{
+    uint32_t count = 0;
+    for (size_t at = 0, used; at < size; at += used) {
+        if (count == peer->free_count)
+            return 0;
+        struct carried *carried = peer->free[peer->free_count - 1 - count];
+        used = op_question_decode(&carried->op, &carried->number, packet + at, size - at);
+        if (used == 0)
+            return 0;
+        carried->op.context = carried;
+        carried->peer = peer;
+        ret[count++] = carried;
+    }
+    return count;
+}
+
+/* One packet in one turn. */
 static void read_peer(struct owner_socket *owner, struct peer *peer)
 {
-    struct inbox *in = &owner->in;
-    unsigned room = peer->free_count < READ_MAX ? peer->free_count : READ_MAX;
-    int count = recvmmsg(peer->fd, in->messages, room, MSG_DONTWAIT, NULL);
-    if (count < 0 && (errno == EAGAIN || errno == EINTR))
+    ssize_t size = recv(peer->fd, owner->in, sizeof owner->in, MSG_DONTWAIT);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    bool sound = count > 0;
-    for (int i = 0; sound && i < count; i++) {
-        if (in->messages[i].msg_len == 0 && asks(peer)) {
-            peer->leaving = true; /* nothing more comes; its answers still go */
-            break;
-        }
-        sound = ask(owner, peer, in->bytes[i], in->messages[i].msg_len);
+    if (size == 0 && asks(peer)) {
+        peer->leaving = true; /* nothing more comes; its answers still go */
+        return;
     }
-    send_all(&owner->out);
-    if (!sound && peer->fd >= 0)
+    struct carried *asked[OWNER_PEER_OPS_MAX];
+    bool whole = size > 0 && (size_t)size < sizeof owner->in;
+    uint32_t count = whole ? decode_all(peer, owner->in, (size_t)size, asked) : 0;
+    if (count == 0) {
         drop(peer);
+        return;
+    }
+    peer->free_count -= count;
+    peer->heard = owner->turn;
+    for (uint32_t i = 0; i < count; i++)
+        ask(owner, asked[i]);
+    send_all(&owner->out);
 }
 
 /* --- newcomers ------------------------------------------------------------------------------ */
@@ -345,16 +344,6 @@ static void prepare(struct owner_socket *owner)
         peer->fd = -1;
         for (int j = 0; j < OWNER_PEER_OPS_MAX; j++)
             peer->free[peer->free_count++] = &peer->carried[j];
-    }
-    for (int i = 0; i < READ_MAX; i++) {
-        owner->in.frames[i] = (struct iovec){owner->in.bytes[i], sizeof owner->in.bytes[i]};
-        owner->in.messages[i].msg_hdr = (struct msghdr){.msg_iov = &owner->in.frames[i],
-                                                        .msg_iovlen = 1};
-    }
-    for (int i = 0; i < SEND_MAX; i++) {
-        owner->out.frames[i].iov_base = owner->out.bytes[i];
-        owner->out.messages[i].msg_hdr = (struct msghdr){.msg_iov = &owner->out.frames[i],
-                                                         .msg_iovlen = 1};
     }
 }
 

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/lmdb/wal.h"
+
 static bool in_place(const struct target *target)
 {
     return strcmp(target->path, target->working) == 0;
@@ -81,10 +83,18 @@ static bool choose(struct target *target, const char *path, char *error, size_t 
 /* A store in the working folder is somebody's, whatever the folder is called. */
 static bool is_vacant(const struct target *target, char *error, size_t error_size)
 {
-    if (!folder_has_store(&target->folder))
+    if (folder_has_store(&target->folder))
+        return refuse(target->working, "there is a store already; nothing is overwritten", error,
+                      error_size);
+    if (wal_was_left(target->working))
+        return refuse(target->working,
+                      "there is a " FOLDER_WAL " of a store that is gone: move it away; nothing is "
+                      "overwritten",
+                      error, error_size);
+    /* One that was closed would be taken for what the copy has lost. */
+    if (unlinkat(target->folder.fd, FOLDER_WAL, 0) == 0 || errno == ENOENT)
         return true;
-    return refuse(target->working, "there is a store already; nothing is overwritten", error,
-                  error_size);
+    return refuse(target->working, strerror(errno), error, error_size);
 }
 
 bool target_begin(struct target *ret, const char *path, uint64_t map_bytes, int64_t created_us,

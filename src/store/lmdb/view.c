@@ -126,25 +126,35 @@ enum outcome view_client(struct view *view, uint32_t client)
     return outcome;
 }
 
-enum outcome view_statement(struct view *view, struct op *op, int64_t now_us)
+static enum outcome read_account(struct view *view, uint32_t client, struct account *ret)
 {
     struct account_record record;
     MDB_val value;
+    if (view->committed->recent && recent_read(view->committed->recent, client, ret))
+        return OUTCOME_OK;
     if (begin(view) != MDB_SUCCESS)
         return OUTCOME_DOWN;
-    int result = get_account(view, op->client, &value);
+    int result = get_account(view, client, &value);
     bool sound = result == MDB_SUCCESS &&
-                 account_record_decode(&record, op->client, value.mv_data, value.mv_size);
+                 account_record_decode(&record, client, value.mv_data, value.mv_size);
     mdb_txn_reset(view->snapshot);
     if (result == MDB_NOTFOUND)
         return OUTCOME_NO_CLIENT;
     if (!sound)
         return OUTCOME_CORRUPT;
-    op->account = record.account;
+    *ret = record.account;
+    return OUTCOME_OK;
+}
+
+enum outcome view_statement(struct view *view, struct op *op, int64_t now_us)
+{
+    enum outcome outcome = read_account(view, op->client, &op->account);
+    if (outcome != OUTCOME_OK)
+        return outcome;
     /* No statement is older than what stands on it, also after the clock was set back. */
     op->snapshot_us = now_us;
-    if (record.account.recent_count > 0 && record.account.recent[0].time_us > now_us)
-        op->snapshot_us = record.account.recent[0].time_us;
+    if (op->account.recent_count > 0 && op->account.recent[0].time_us > now_us)
+        op->snapshot_us = op->account.recent[0].time_us;
     return OUTCOME_OK;
 }
 

@@ -21,6 +21,7 @@
 
 #include "must_check.h"
 #include "store/lmdb/environment.h"
+#include "store/lmdb/recent.h"
 #include "store/op.h"
 
 enum { VIEW_CLIENTS = 1024 };
@@ -29,6 +30,7 @@ enum { VIEW_CLIENTS = 1024 };
 struct committed {
     _Atomic size_t txn;        /* LMDB's number of the last commit that is on disk */
     _Atomic uint32_t openings; /* commits so far that opened accounts */
+    struct recent *recent; /* accounts that are newer than that commit's; NULL: there are none */
 };
 
 struct view {

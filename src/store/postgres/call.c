@@ -22,7 +22,8 @@ static enum call_kind kind_of(const struct op *op)
     case OP_LIMIT: return CALL_LIMIT;
     case OP_STATEMENT: return CALL_STATEMENT;
     case OP_CLIENT: return CALL_CLIENTS;
-    case OP_HEALTH: return CALL_HEALTH;
+    case OP_HEALTH:
+    case OP_SETTLE: return CALL_HEALTH; /* it is settled as it is */
     }
     return CALL_HEALTH;
 }

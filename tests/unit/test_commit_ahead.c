@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_commit_ahead.c - commits ahead of the file: when the file gets what the log has, and that
+ * each op has the same fate as with a commit for each batch where there is no room or no disk.
+ */
+#include "unit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "failing_calls.h"
+#include "ledger_fixture.h"
+#include "store/lmdb/commit.h"
+
+#define C ENTRY_CREDIT
+#define D ENTRY_DEBIT
+
+static struct serving serving;
+static struct committed committed;
+static struct view view;
+static struct commit commit;
+static struct ahead ahead;
+
+static void begin(void)
+{
+    char error[300];
+    int data_fd;
+    memset(&serving, 0, sizeof serving);
+    memset(&committed, 0, sizeof committed);
+    memset(&commit, 0, sizeof commit);
+    memset(&ahead, 0, sizeof ahead);
+    serving.path = ledger.path;
+    commit.environment = &ledger.environment;
+    commit.committed = &committed;
+    commit.serving = &serving;
+    assert_int_equal(batch_open(&commit.batch, &ledger.environment, DAY_US), MDB_SUCCESS);
+    ahead.environment = &ledger.environment;
+    ahead.committed = &committed;
+    ahead.batch = &commit.batch;
+    if (!ahead_open(&ahead, &ledger.folder, false, error, sizeof error))
+        FAIL("%s", error);
+    committed.recent = &ahead.recent;
+    commit.ahead = &ahead;
+    assert_int_equal(mdb_env_get_fd(ledger.environment.env, &data_fd), MDB_SUCCESS);
+    assert_int_equal(view_open(&view, &ledger.environment, &committed), MDB_SUCCESS);
+    commit.space = (struct space){.fd = data_fd, .capacity_bytes = ledger.environment.map_bytes};
+    commit_begin(&commit);
+}
+
+static void end(void)
+{
+    view_close(&view);
+    ahead_close(&ahead, false); /* what is not in the file is in the log alone */
+}
+
+static int setup(void **state)
+{
+    if (ledger_setup(state) != 0)
+        return -1;
+    begin();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    end();
+    return ledger_teardown(state);
+}
+
+static void reopen(uint64_t map_bytes)
+{
+    end();
+    ledger_close();
+    ledger_open(map_bytes);
+    begin();
+}
+
+static void run(struct op *ops, uint32_t count)
+{
+    struct op *pointers[BATCH_OPS_MAX];
+    for (uint32_t i = 0; i < count; i++) {
+        pointers[i] = &ops[i];
+        ops[i].outcome = (enum outcome) - 1;
+    }
+    commit_ops(&commit, pointers, count);
+}
+
+static enum outcome run_one(struct op op)
+{
+    run(&op, 1);
+    return op.outcome;
+}
+
+static void book(uint32_t client)
+{
+    assert_int_equal(run_one(entry_op(client, C, 1, NULL)), OUTCOME_OK);
+}
+
+static size_t last_txn(void)
+{
+    MDB_envinfo info;
+    assert_int_equal(mdb_env_info(ledger.environment.env, &info), MDB_SUCCESS);
+    return info.me_last_txnid;
+}
+
+static int64_t balance_seen(uint32_t client)
+{
+    struct op statement = {.kind = OP_STATEMENT, .client = client};
+    assert_int_equal(view_statement(&view, &statement, 1), OUTCOME_OK);
+    return statement.account.balance_cents;
+}
+
+/* All that was acknowledged is in the file now. */
+static void expect_in_file(uint64_t entries)
+{
+    assert_null(ahead.txn);
+    assert_int_equal(ledger_audited().entries, entries);
+    assert_int_equal(atomic_load(&committed.txn), last_txn());
+}
+
+/* --- when the file gets it -------------------------------------------------------------------- */
+
+static void an_entry_is_seen_before_the_file_has_it(void **state)
+{
+    (void)state;
+    size_t txn = last_txn();
+    struct op ops[] = {entry_op(1, D, 10, "k"), entry_op(1, D, 1000000, NULL),
+                       entry_op(6, C, 1, NULL), limit_op(2, 7)};
+    static const enum outcome expected[] = {OUTCOME_OK, OUTCOME_LIMIT_EXCEEDED, OUTCOME_NO_CLIENT,
+                                            OUTCOME_OK};
+    run(ops, COUNT_OF(ops));
+    for (size_t i = 0; i < COUNT_OF(ops); i++)
+        assert_int_equal(ops[i].outcome, expected[i]);
+    assert_int_equal(balance_seen(1), -10);
+    assert_int_equal(last_txn(), txn);
+    assert_int_equal(ledger_audited().entries, 0);
+    struct op again = entry_op(1, D, 10, "k");
+    run(&again, 1);
+    assert_true(again.outcome == OUTCOME_OK && again.replayed);
+    assert_true(commit_settle(&commit, false));
+    assert_int_equal(last_txn(), txn);
+    assert_false(commit_settle(&commit, true));
+    assert_int_equal(last_txn(), txn + 1);
+    expect_in_file(1);
+    assert_int_equal(balance_seen(1), -10);
+}
+
+static void there_is_something_to_settle_while_the_file_lacks_something(void **state)
+{
+    (void)state;
+    assert_false(commit_settle(&commit, false));
+    assert_false(commit_settle(&commit, true));
+    assert_int_equal(run_one(entry_op(1, D, 1000000, NULL)), OUTCOME_LIMIT_EXCEEDED);
+    assert_false(commit_settle(&commit, false)); /* that was nothing */
+    book(1);
+    assert_true(commit_settle(&commit, false));
+    assert_true(commit_settle(&commit, false));
+    ahead.since_ms -= 1000; /* it has been so for long */
+    assert_false(commit_settle(&commit, false));
+    expect_in_file(1);
+    assert_int_equal(atomic_load(&commit.since_ms), 0);
+    commit.ahead = NULL;
+    book(1);
+    assert_false(commit_settle(&commit, true)); /* without a log there never is */
+    expect_in_file(2);
+}
+
+/* Readers of other processes, and those that ask who there is, look at the file. */
+static void openings_and_whoever_asks_for_it_have_the_file_hold_all(void **state)
+{
+    (void)state;
+    struct op open = open_op(7, 50, -10), taken = open_op(1, 50, 0);
+    book(1);
+    book(1);
+    assert_int_equal(run_one((struct op){.kind = OP_SETTLE}), OUTCOME_OK);
+    expect_in_file(2);
+    book(2);
+    assert_int_equal(run_one(open), OUTCOME_OK);
+    expect_in_file(3);
+    assert_int_equal(view_client(&view, 7), OUTCOME_OK);
+    book(3);
+    assert_int_equal(run_one(taken), OUTCOME_CLIENT_EXISTS);
+    expect_in_file(4);
+    book(7);
+    struct op ops[] = {entry_op(1, C, 1, NULL), {.kind = OP_SETTLE}, entry_op(1, C, 1, NULL)};
+    run(ops, COUNT_OF(ops));
+    for (size_t i = 0; i < COUNT_OF(ops); i++)
+        assert_int_equal(ops[i].outcome, OUTCOME_OK);
+    expect_in_file(7);
+    assert_int_equal(balance_seen(7), -9);
+}
+
+static void a_lap_that_is_full_is_followed_by_another(void **state)
+{
+    (void)state;
+    book(1);
+    size_t txn = last_txn();
+    ahead.wal.at = WAL_BYTES - WAL_BLOCK_BYTES_MAX; /* the last place */
+    book(1);
+    assert_int_equal(last_txn(), txn);
+    book(1);
+    assert_int_equal(last_txn(), txn + 1);
+    assert_int_equal(ledger_audited().entries, 2);
+    assert_int_equal(balance_seen(1), 3);
+    reopen(LEDGER_MAP);
+    expect_in_file(3);
+}
+
+static void after_a_crash_the_next_one_has_all_that_was_answered(void **state)
+{
+    (void)state;
+    for (uint32_t i = 1; i <= 20; i++) {
+        book(1 + i % 3);
+        if (i % 5 == 0)
+            (void)commit_settle(&commit, i % 2 == 0);
+        if (i % 7 == 0) {
+            reopen(LEDGER_MAP);
+            expect_in_file(i);
+        }
+    }
+    reopen(LEDGER_MAP);
+    expect_in_file(20);
+}
+
+/* --- no room ---------------------------------------------------------------------------------- */
+
+/* What is said on the way is not looked at. */
+static void run_failing(struct op *ops, uint32_t count, const char *call, unsigned working,
+                        int error)
+{
+    capture_begin(STDERR_FILENO);
+    fail_all(call, working, error);
+    run(ops, count);
+    bool failed = fail_none();
+    (void)capture_end();
+    assert_true(failed);
+}
+
+static void expect_outcomes_without_room(const struct op *ops, size_t count)
+{
+    static const enum outcome expected[] = {
+        OUTCOME_OK,       OUTCOME_KEY_REUSED, OUTCOME_LIMIT_EXCEEDED, OUTCOME_NO_CLIENT,
+        OUTCOME_NO_SPACE, OUTCOME_NO_SPACE,   OUTCOME_NO_SPACE};
+    assert_int_equal(count, COUNT_OF(expected));
+    for (size_t i = 0; i < count; i++)
+        if (ops[i].outcome != expected[i])
+            FAIL("op %zu: outcome %d", i, (int)ops[i].outcome);
+    assert_true(ops[0].replayed);
+    assert_int_equal(serving_state(&serving), SERVING_FULL);
+}
+
+static void with_a_full_disk_only_what_would_be_booked_finds_no_room(void **state)
+{
+    (void)state;
+    static const char *const calls[] = {"fallocate", "pwrite"};
+    uint64_t entries = 0;
+    for (size_t i = 0; i < COUNT_OF(calls); i++) {
+        char key[2] = {(char)('a' + i), '\0'};
+        assert_int_equal(run_one(entry_op(1, D, 10, key)), OUTCOME_OK);
+        entries++;
+        struct op ops[] = {
+            entry_op(1, D, 10, key), entry_op(1, D, 11, key),   entry_op(1, D, 1000000, NULL),
+            entry_op(6, C, 1, NULL), entry_op(1, D, 10, "new"), entry_op(2, C, 1, NULL),
+            {.kind = OP_HEALTH}};
+        commit.space.reserved_bytes = commit.space.written_bytes = 0;
+        run_failing(ops, COUNT_OF(ops), calls[i], 0, ENOSPC);
+        expect_outcomes_without_room(ops, COUNT_OF(ops));
+        expect_in_file(entries);
+        book(2);
+        entries++;
+        expect_in_file(entries); /* a commit for each batch, until it has gone well for a while */
+        atomic_store(&serving.refused_ms, serving_clock_ms() - 1001);
+        book(2);
+        entries++;
+        assert_int_equal(serving_state(&serving), SERVING);
+        book(2);
+        entries++;
+        assert_non_null(ahead.txn); /* ahead again */
+        reopen(LEDGER_MAP);
+        expect_in_file(entries);
+    }
+}
+
+/* The log alone finds none: those that write to the file themselves are booked. */
+static void a_log_that_finds_no_room_costs_no_answer_that_was_given(void **state)
+{
+    (void)state;
+    book(1);
+    book(2);
+    struct op ops[] = {entry_op(1, C, 1, NULL), entry_op(1, D, 1000000, NULL)};
+    capture_begin(STDERR_FILENO);
+    fail_one("pwrite", 0, ENOSPC);
+    run(ops, COUNT_OF(ops));
+    bool failed = fail_none();
+    (void)capture_end();
+    assert_true(failed);
+    assert_int_equal(ops[0].outcome, OUTCOME_OK); /* tried again by itself */
+    assert_int_equal(ops[1].outcome, OUTCOME_LIMIT_EXCEEDED);
+    assert_int_equal(serving_state(&serving), SERVING);
+    reopen(LEDGER_MAP);
+    expect_in_file(3);
+}
+
+static void near_the_maps_end_each_batch_is_committed(void **state)
+{
+    (void)state;
+    enum { SMALL_MAP = 1 << 20, FEW_OPS = 4 };
+    static struct op ops[64];
+    uint64_t booked = 0;
+    bool was_ahead = false;
+    reopen(SMALL_MAP);
+    capture_begin(STDERR_FILENO);
+    for (bool full = false; !full && serving_state(&serving) != SERVING_DOWN;) {
+        uint32_t count = was_ahead && !ahead.txn ? COUNT_OF(ops) : FEW_OPS;
+        for (uint32_t i = 0; i < count; i++)
+            ops[i] = entry_op(1 + i % 3, C, 1, NULL);
+        run(ops, count);
+        was_ahead = was_ahead || ahead.txn;
+        for (uint32_t i = 0; i < count; i++) {
+            booked += ops[i].outcome == OUTCOME_OK;
+            full = full || ops[i].outcome == OUTCOME_NO_SPACE;
+        }
+    }
+    enum outcome health = run_one((struct op){.kind = OP_HEALTH});
+    enum outcome refused = run_one(entry_op(1, D, 1000000000, NULL));
+    (void)capture_end();
+    assert_true(was_ahead);
+    assert_int_equal(health, OUTCOME_NO_SPACE);
+    assert_int_equal(refused, OUTCOME_LIMIT_EXCEEDED);
+    assert_int_equal(serving_state(&serving), SERVING_FULL);
+    expect_in_file(booked);
+    reopen(LEDGER_MAP);
+    expect_in_file(booked);
+    book(1);
+}
+
+/* --- no disk ---------------------------------------------------------------------------------- */
+
+static void after_a_log_that_failed_nothing_is_certain_and_nothing_is_taken(void **state)
+{
+    (void)state;
+    book(1);
+    struct op ops[] = {entry_op(1, D, 10, "k"), entry_op(2, C, 1, NULL)};
+    run_failing(ops, COUNT_OF(ops), "pwrite", 0, EIO);
+    assert_int_equal(ops[0].outcome, OUTCOME_UNKNOWN);
+    assert_int_equal(ops[1].outcome, OUTCOME_UNKNOWN);
+    assert_int_equal(serving_state(&serving), SERVING_DOWN);
+    assert_int_equal(run_one(entry_op(1, D, 10, "k")), OUTCOME_DOWN);
+    assert_false(commit_settle(&commit, true));
+    reopen(LEDGER_MAP);
+    expect_in_file(1);
+}
+
+static void a_checkpoint_that_fails_is_the_end_and_loses_nothing(void **state)
+{
+    (void)state;
+    struct op ask = {.kind = OP_SETTLE}, entry = entry_op(1, C, 1, NULL), open = open_op(7, 1, 0);
+    book(1);
+    capture_begin(STDERR_FILENO);
+    fail_all("mdb_txn_commit", 0, EIO);
+    bool left = commit_settle(&commit, true);
+    bool failed = fail_none();
+    const char *said = capture_end();
+    assert_true(failed);
+    assert_false(left);
+    assert_non_null(strstr(said, "the store is down"));
+    assert_int_equal(serving_state(&serving), SERVING_DOWN);
+    assert_int_equal(balance_seen(1), 1);
+    reopen(LEDGER_MAP);
+    expect_in_file(1);
+    struct op *const forcing[] = {&ask, &open};
+    for (size_t i = 0; i < COUNT_OF(forcing); i++) {
+        book(1);
+        run_failing(forcing[i], 1, "mdb_txn_commit", 0, EIO);
+        assert_int_equal(forcing[i]->outcome, OUTCOME_DOWN); /* it has not been tried */
+        assert_int_equal(run_one(entry), OUTCOME_DOWN);
+        assert_false(commit_settle(&commit, true));
+        reopen(LEDGER_MAP);
+        expect_in_file(2 + i);
+    }
+}
+
+static void a_checkpoint_without_room_is_made_when_there_is_room(void **state)
+{
+    (void)state;
+    struct op ask = {.kind = OP_SETTLE}, entry = entry_op(1, C, 1, NULL);
+    struct op refused = entry_op(1, D, 1000000, NULL), open = open_op(7, 1, 0);
+    struct op *const forcing[] = {&ask, &open};
+    for (int64_t i = 0; i < (int64_t)COUNT_OF(forcing); i++) {
+        book(1);
+        run_failing(forcing[i], 1, "mdb_txn_commit", 0, ENOSPC);
+        assert_int_equal(forcing[i]->outcome, OUTCOME_NO_SPACE);
+        assert_int_equal(serving_state(&serving), SERVING_FULL);
+        assert_int_equal(balance_seen(1), 3 * i + 1);
+        fail_all("mdb_txn_commit", 0, ENOSPC);
+        assert_true(commit_settle(&commit, true)); /* and so it is tried again */
+        assert_int_equal(run_one(refused), OUTCOME_LIMIT_EXCEEDED);
+        assert_int_equal(run_one(entry), OUTCOME_NO_SPACE);
+        assert_true(fail_none());
+        assert_int_equal(run_one(entry), OUTCOME_OK);
+        assert_int_equal(run_one(entry), OUTCOME_OK);
+        serving.state = SERVING; /* it takes a second */
+        assert_int_equal(balance_seen(1), 3 * i + 3);
+    }
+    reopen(LEDGER_MAP);
+    expect_in_file(6);
+}
+
+/* A page is wrong, now and when what was booked before is to be booked again. */
+static void what_cannot_be_undone_is_the_end_and_loses_nothing(void **state)
+{
+    (void)state;
+    book(1);
+    struct op op = entry_op(2, C, 1, NULL);
+    run_failing(&op, 1, "mdb_", 0, MDB_CORRUPTED);
+    assert_int_equal(op.outcome, OUTCOME_DOWN);
+    assert_int_equal(serving_state(&serving), SERVING_DOWN);
+    reopen(LEDGER_MAP);
+    expect_in_file(1);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(an_entry_is_seen_before_the_file_has_it),
+        TEST(there_is_something_to_settle_while_the_file_lacks_something),
+        TEST(openings_and_whoever_asks_for_it_have_the_file_hold_all),
+        TEST(a_lap_that_is_full_is_followed_by_another),
+        TEST(after_a_crash_the_next_one_has_all_that_was_answered),
+        TEST(with_a_full_disk_only_what_would_be_booked_finds_no_room),
+        TEST(a_log_that_finds_no_room_costs_no_answer_that_was_given),
+        TEST(near_the_maps_end_each_batch_is_committed),
+        TEST(after_a_log_that_failed_nothing_is_certain_and_nothing_is_taken),
+        TEST(a_checkpoint_that_fails_is_the_end_and_loses_nothing),
+        TEST(a_checkpoint_without_room_is_made_when_there_is_room),
+        TEST(what_cannot_be_undone_is_the_end_and_loses_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

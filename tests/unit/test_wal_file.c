@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_wal_file.c - the write-ahead log's file: writes that fail, opening and closing, and what is
+ * told of it without its ledger.
+ */
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "failing_calls.h"
+#include "wal_fixture.h"
+
+/* --- writes that fail ------------------------------------------------------------------------- */
+
+static void a_block_that_cannot_be_written_leaves_the_lap_and_its_place(void **state)
+{
+    (void)state;
+    static const int errors[] = {ENOSPC, EDQUOT, EIO};
+    open_wal();
+    for (uint32_t i = 0; i < COUNT_OF(errors); i++) {
+        write_block(1 + i, 1);
+        fail_one("pwrite", 0, errors[i]);
+        int result = try_block(2 + i, 5);
+        assert_true(fail_none());
+        assert_int_equal(result, errors[i]);
+        assert_int_equal(wal.next, 2 + i);
+        assert_int_equal(wal.batches, 1 + i);
+        assert_int_equal(wal.at, (1 + i) * WAL_ALIGN_BYTES);
+    }
+    expect_lap(1, 1, COUNT_OF(errors));
+    wal_close(&wal, 0);
+}
+
+static void a_lap_whose_first_block_fails_has_not_begun(void **state)
+{
+    (void)state;
+    open_wal();
+    write_lap(1, 1, 2);
+    wal_restart(&wal);
+    fail_one("pwrite", 0, ENOSPC);
+    int result = try_block(3, 1);
+    assert_true(fail_none());
+    assert_int_equal(result, ENOSPC);
+    write_block(5, 1); /* others may have been booked without it */
+    write_block(6, 1);
+    expect_lap(5, 1, 2);
+    wal_close(&wal, 0);
+}
+
+/* The disk takes part of it, and then no more. */
+static void a_block_that_was_written_in_part_is_written_over_by_the_next(void **state)
+{
+    (void)state;
+    struct rlimit before, little;
+    open_wal();
+    write_lap(1, 60, 2);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    little = before;
+    little.rlim_cur = wal.at + WAL_ALIGN_BYTES;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    int result = try_block(121, 60);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(result, EFBIG);
+    assert_int_equal(wal.next, 121);
+    uint64_t at = wal.at;
+    expect_lap(1, 60, 2);
+    assert_int_equal(wal.at, at);
+    write_block(121, 60);
+    expect_lap(1, 60, 3);
+    wal_close(&wal, 0);
+}
+
+static void a_write_that_a_signal_interrupts_goes_on(void **state)
+{
+    (void)state;
+    fail_one("pwrite", 3, EINTR);
+    open_wal();
+    assert_true(fail_none());
+    fail_one("pwrite", 0, EINTR);
+    write_block(1, 1);
+    assert_true(fail_none());
+    expect_lap(1, 1, 1);
+    wal_close(&wal, 0);
+}
+
+/* --- opening and closing ---------------------------------------------------------------------- */
+
+static void a_log_that_was_closed_has_nothing_to_book_and_one_that_was_not_has(void **state)
+{
+    (void)state;
+    open_wal();
+    write_lap(1, 1, 3);
+    assert_true(wal_was_left(wal_path));
+    wal_close(&wal, 0);
+    assert_true(wal_was_left(wal_path));
+    open_wal();
+    expect_lap(1, 1, 3);
+    wal_close(&wal, 4);
+    assert_false(wal_was_left(wal_path));
+    open_wal();
+    struct wal_block block, terms = {.sequence = 4};
+    assert_true(wal_next(&wal, &block));
+    assert_int_equal(block.sequence, terms.sequence);
+    assert_int_equal(block.records, 0);
+    assert_true(block.clear_until_us == INT64_MIN);
+    expect_end();
+    wal_close(&wal, 0);
+    assert_int_equal(wal.fd, -1);
+    unsigned files = open_files();
+    wal_close(&wal, 4); /* there is none any more */
+    assert_int_equal(open_files(), files);
+}
+
+static void a_log_that_cannot_be_closed_is_one_that_was_left(void **state)
+{
+    (void)state;
+    open_wal();
+    write_lap(1, 1, 1);
+    fail_all("pwrite", 0, ENOSPC);
+    wal_close(&wal, 2);
+    assert_true(fail_none());
+    assert_int_equal(wal.fd, -1);
+    assert_true(wal_was_left(wal_path));
+}
+
+static void batches_are_counted_over_laps_and_openings(void **state)
+{
+    (void)state;
+    open_wal();
+    unsigned files = open_files();
+    assert_int_equal(wal_batches(wal_path), 0);
+    write_lap(1, 10, 3);
+    assert_int_equal(wal_batches(wal_path), 3);
+    assert_true(wal_was_left(wal_path));
+    assert_int_equal(open_files(), files);
+    wal_restart(&wal);
+    wal.batches += 5; /* that were not written here */
+    write_block(51, 1);
+    assert_int_equal(wal_batches(wal_path), 9);
+    wal_close(&wal, 52);
+    assert_int_equal(wal_batches(wal_path), 9); /* that was none */
+    open_wal();
+    wal_rewind(&wal);
+    struct wal_block block;
+    while (wal_next(&wal, &block))
+        continue;
+    assert_int_equal(wal.batches, 9);
+    wal_restart(&wal);
+    write_block(52, 1);
+    assert_int_equal(wal_batches(wal_path), 10);
+    wal_close(&wal, 0);
+}
+
+static void a_folder_without_a_log_or_with_what_is_none_has_nothing_to_book(void **state)
+{
+    (void)state;
+    static const char text[] = "what is this?";
+    unsigned files = open_files();
+    assert_false(wal_was_left(wal_path));
+    assert_int_equal(wal_batches(wal_path), 0);
+    assert_false(wal_was_left("/nowhere/at/all"));
+    int fd = open(wal_file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    for (int i = 0; i < 2; i++) { /* empty, then text */
+        assert_false(wal_was_left(wal_path));
+        assert_int_equal(wal_batches(wal_path), 0);
+        assert_int_equal(pwrite(fd, text, sizeof text, 0), sizeof text);
+    }
+    close(fd);
+    assert_int_equal(unlink(wal_file), 0);
+    assert_int_equal(mkfifo(wal_file, 0600), 0); /* nobody is waited for */
+    assert_false(wal_was_left(wal_path));
+    assert_int_equal(unlink(wal_file), 0);
+    assert_int_equal(mkdir(wal_file, 0700), 0);
+    assert_false(wal_was_left(wal_path));
+    assert_int_equal(wal_batches(wal_path), 0);
+    assert_int_equal(open_files(), files);
+}
+
+static void what_is_no_file_of_ours_is_not_opened(void **state)
+{
+    (void)state;
+    char target[FOLDER_BYTES_MAX + 20];
+    unsigned files = open_files();
+    snprintf(target, sizeof target, "%s/elsewhere", wal_path);
+    assert_int_equal(symlink(target, wal_file), 0);
+    assert_false(wal_open(&wal, wal_folder_fd, true, WAL_CREATED_US));
+    assert_int_equal(errno, ELOOP);
+    assert_int_equal(wal.fd, -1);
+    assert_int_equal(unlink(wal_file), 0);
+    assert_int_equal(mkdir(wal_file, 0700), 0);
+    assert_false(wal_open(&wal, wal_folder_fd, true, WAL_CREATED_US));
+    assert_int_equal(errno, EISDIR);
+    assert_int_equal(wal.fd, -1);
+    assert_int_equal(open_files(), files);
+}
+
+static void a_file_that_cannot_be_made_says_why_and_is_completed_later(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *call;
+        unsigned working;
+        int error;
+    } failures[] = {{"openat", 0, EACCES}, {"fstat", 0, EIO}, {"pwrite", 0, ENOSPC},
+                    {"pwrite", 3, ENOSPC}, {"fsync", 0, EIO}, {"fsync", 1, EIO}};
+    for (size_t i = 0; i < COUNT_OF(failures); i++) {
+        unsigned files = open_files();
+        (void)unlink(wal_file);
+        fail_one(failures[i].call, failures[i].working, failures[i].error);
+        bool opened = wal_open(&wal, wal_folder_fd, true, WAL_CREATED_US);
+        int reason = errno;
+        assert_true(fail_none());
+        assert_false(opened);
+        assert_int_equal(reason, failures[i].error);
+        assert_int_equal(wal.fd, -1);
+        assert_int_equal(open_files(), files);
+        open_wal();
+        assert_int_equal(file_bytes(), WAL_BYTES);
+        expect_end();
+        write_lap(1, 1, 2);
+        expect_lap(1, 1, 2);
+        wal_close(&wal, 0);
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, wal_setup, wal_teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_block_that_cannot_be_written_leaves_the_lap_and_its_place),
+        TEST(a_lap_whose_first_block_fails_has_not_begun),
+        TEST(a_block_that_was_written_in_part_is_written_over_by_the_next),
+        TEST(a_write_that_a_signal_interrupts_goes_on),
+        TEST(a_log_that_was_closed_has_nothing_to_book_and_one_that_was_not_has),
+        TEST(a_log_that_cannot_be_closed_is_one_that_was_left),
+        TEST(batches_are_counted_over_laps_and_openings),
+        TEST(a_folder_without_a_log_or_with_what_is_none_has_nothing_to_book),
+        TEST(what_is_no_file_of_ours_is_not_opened),
+        TEST(a_file_that_cannot_be_made_says_why_and_is_completed_later),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
