@@ -77,6 +77,7 @@ static void drop(struct ahead *ahead)
 static int commit(struct ahead *ahead)
 {
     size_t txn_id = mdb_txn_id(ahead->txn);
+    assert(ahead->records > 0); /* else LMDB would not use up the number, and readers wait for it */
     int result = write_accounts(ahead);
     if (result == MDB_SUCCESS) {
         result = mdb_txn_commit(ahead->txn);
