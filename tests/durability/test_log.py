@@ -481,3 +481,19 @@ def test_an_entry_that_meets_damage_takes_no_other_back(make_bank):
 
     together([look, look, meet_damage])
     assert new_bank.balance(1) == 1000
+
+
+def test_a_log_that_was_closed_is_in_no_older_files_way(new_bank):
+    """Somebody brings an older data.mdb back, under a log that ended well and has blocks of later records behind its end."""
+    new_bank.post(1, 5)
+    new_bank.stop()
+    old = (new_bank.folder / "data.mdb").read_bytes()
+    new_bank.start()
+    for _ in range(5):
+        assert new_bank.post(1, 1).status == 200
+    new_bank.stop()
+    (new_bank.folder / "data.mdb").write_bytes(old)
+    assert new_bank.start().balance(1) == 5
+    assert new_bank.post(1, 2).status == 200
+    new_bank.kill()
+    assert new_bank.start().balance(1) == 7

@@ -83,8 +83,8 @@ static bool look(struct store_facts *ret, const char *path, char *error, size_t 
 
 bool lmdb_look(struct store_facts *ret, const char *path, char *error, size_t error_size)
 {
-    (void)!settle_folder(path, SETTLE_MS, error,
-                         error_size); /* what is there can be told of anyway */
+    /* What is there can be told of anyway. */
+    (void)!settle_folder(path, SETTLE_MS, error, error_size);
     for (int i = 0; i < LOOKS; i++)
         if (look(ret, path, error, error_size))
             return true;

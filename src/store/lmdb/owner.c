@@ -182,9 +182,9 @@ void owner_close(struct owner *owner)
     if (owner->socket)
         owner_socket_free(owner->socket);
     close_views(owner);
+    /* Only durable = false has left anything to flush. */
     bool whole = serving_state(&owner->serving) != SERVING_DOWN &&
-                 mdb_env_sync(owner->environment.env, 1) ==
-                     MDB_SUCCESS; /* durable = false left it */
+                 mdb_env_sync(owner->environment.env, 1) == MDB_SUCCESS;
     close_ahead(owner, whole && !(owner->ahead && owner->ahead->txn));
     environment_close(&owner->environment);
     folder_release(&owner->folder);

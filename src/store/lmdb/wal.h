@@ -56,8 +56,7 @@ struct wal {
     uint64_t next;      /* sequence after the lap's last */
     uint64_t at;        /* where the next block goes, bytes */
     int error;          /* of reading it, an errno; 0: none so far */
-    uint64_t
-        batches; /* that the ledger has had; the caller counts those that are not written here */
+    uint64_t batches;   /* of the ledger so far; the caller counts those not written here */
 
     size_t bytes;     /* of the block that is being made */
     uint32_t records; /* in it */
