@@ -350,6 +350,26 @@ static void after_a_log_that_fails_otherwise_nobody_knows(void **state)
     expect_undone();
 }
 
+/* --- opening again ---------------------------------------------------------------------------- */
+
+static void a_damaged_page_of_old_keys_is_in_no_recoverys_way(void **state)
+{
+    (void)state;
+    begin_with_some_booked();
+    twin_crash();
+    twin_open_environment(LEDGER_MAP);
+    fail_one("mdb_cursor_open", 1, MDB_CORRUPTED); /* the journal's is the first */
+    bool opened = twin_try_open();
+    assert_true(fail_none());
+    if (!opened) {
+        environment_close(&twin.environment);
+        twin.environment.env = NULL; /* nothing for the teardown */
+        FAIL("%s", twin.error);
+    }
+    assert_true(twin.batch.expiry_damaged);
+    expect_undone();
+}
+
 /* --- a checkpoint fails ----------------------------------------------------------------------- */
 
 static void a_checkpoint_that_fails_anywhere_has_lost_nothing(void **state)
@@ -431,6 +451,7 @@ int main(void)
         TEST(a_log_without_room_is_as_if_the_batch_had_not_been_tried),
         TEST(a_lap_that_is_not_there_any_more_is_not_booked_in_part),
         TEST(after_a_log_that_fails_otherwise_nobody_knows),
+        TEST(a_damaged_page_of_old_keys_is_in_no_recoverys_way),
         TEST(a_checkpoint_that_fails_anywhere_has_lost_nothing),
         TEST(an_opening_that_fails_says_why_and_the_next_one_has_all),
     };
