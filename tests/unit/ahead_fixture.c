@@ -48,6 +48,7 @@ void twin_crash(void)
 {
     view_close(&twin.view);
     ahead_close(&twin.ahead, false);
+    own_what_is_used(&twin.environment);
     environment_close(&twin.environment);
     twin.environment.env = NULL;
 }

@@ -4,6 +4,9 @@
  */
 #include "ledger_fixture.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "store/lmdb/replay.h"
 #include "unit.h"
 
@@ -18,8 +21,20 @@ void ledger_open(uint64_t map_bytes)
     assert_int_equal(batch_open(&ledger.batch, &ledger.environment, DAY_US), MDB_SUCCESS);
 }
 
+void own_what_is_used(const struct environment *environment)
+{
+    int fd;
+    struct stat status;
+    uint64_t used = environment_used_bytes(environment);
+    assert_int_equal(mdb_env_get_fd(environment->env, &fd), MDB_SUCCESS);
+    assert_int_equal(fstat(fd, &status), 0);
+    if ((uint64_t)status.st_size < used)
+        assert_int_equal(ftruncate(fd, (off_t)used), 0);
+}
+
 void ledger_close(void)
 {
+    own_what_is_used(&ledger.environment);
     environment_close(&ledger.environment);
     ledger.environment.env = NULL;
 }

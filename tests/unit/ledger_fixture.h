@@ -30,6 +30,9 @@ extern struct ledger ledger;
 int ledger_setup(void **state);
 int ledger_teardown(void **state); /* audits, unless the ledger was closed */
 void ledger_open(uint64_t map_bytes);
+/* Pages that LMDB has taken and not written may stand at the end: a bank reserves them (commit.c), and
+ * without them the file counts as cut short. */
+void own_what_is_used(const struct environment *environment);
 void ledger_close(void);
 void ledger_reopen(void);
 
