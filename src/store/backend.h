@@ -42,8 +42,8 @@ struct backend_calls {
      * admit(). */
     bool (*commit)(struct backend *backend, uint32_t lane, struct op **batch, uint32_t count);
 
-    /* The batch's answers are out, or (`idle`) nothing has come since for SETTLE_IDLE_MS or will come any
-     * more: do what can wait. True: there is something left for when nothing comes. NULL: there
+    /* The batch's answers are out, or (`idle`) nothing has come since for SETTLE_IDLE_MS: do what can
+     * wait. True: there is something left for the next time, or for close(). NULL: there
      * never is. */
     bool (*settle)(struct backend *backend, uint32_t lane, bool idle);
 

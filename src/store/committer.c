@@ -27,7 +27,7 @@ static bool settle(struct committer *committer, bool idle)
 
 static uint32_t next_batch(struct committer *committer, bool *unsettled, struct op **ret)
 {
-    if (*unsettled && !queue_wait(committer->queue, committer->lane, SETTLE_IDLE_MS))
+    while (*unsettled && !queue_wait(committer->queue, committer->lane, SETTLE_IDLE_MS))
         *unsettled = settle(committer, true);
     return queue_take_batch(committer->queue, committer->lane, ret, BATCH_OPS_MAX);
 }
@@ -46,8 +46,6 @@ static void *committer_main(void *argument)
         unsettled = settle(committer, false);
         gather(committer, count);
     }
-    if (unsettled)
-        (void)settle(committer, true);
     return NULL;
 }
 

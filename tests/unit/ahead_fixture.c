@@ -93,6 +93,16 @@ void twin_checkpoint(void)
     assert_int_equal(ahead_checkpoint(&twin.ahead, &reason), AHEAD_DONE);
 }
 
+struct wal *twin_wal(void)
+{
+    return &twin.ahead.wals[twin.ahead.recent.young];
+}
+
+struct generation *twin_young(void)
+{
+    return recent_young(&twin.ahead.recent);
+}
+
 enum ahead_end twin_book(struct op *ops, uint32_t count, int *ret_reason)
 {
     struct op *pointers[BATCH_OPS_MAX];

@@ -42,6 +42,10 @@ enum ahead_end twin_book(struct op *ops, uint32_t count, int *ret_reason);
 /* It succeeds. */
 void twin_checkpoint(void);
 
+/* The half of the log, and the generation, that the next batch goes to. */
+struct wal *twin_wal(void);
+struct generation *twin_young(void);
+
 /* Every record of every table, byte by byte, as the two files have them. */
 void expect_same_files(void);
 struct audit twin_audited(void);

@@ -25,12 +25,12 @@ static void a_new_file_is_whole_private_and_has_nothing_to_book(void **state)
     open_wal();
     expect_end();
     assert_int_equal(stat(wal_file, &status), 0);
-    assert_int_equal(status.st_size, WAL_BYTES);
+    assert_int_equal(status.st_size, WAL_FILE_BYTES);
     assert_int_equal(status.st_mode & 0777, 0600);
     assert_true(fcntl(wal.fd, F_GETFL) & O_DSYNC);
     wal_close(&wal, 0);
     assert_false(wal_was_left(wal_path));
-    assert_true(wal_open(&wal, wal_folder_fd, false, WAL_CREATED_US));
+    assert_true(wal_open(&wal, wal_folder_fd, 0, false, WAL_CREATED_US));
     assert_false(fcntl(wal.fd, F_GETFL) & O_DSYNC);
     wal_close(&wal, 0);
 }
@@ -67,7 +67,7 @@ static void the_largest_batch_of_the_largest_records_fits_and_as_many_as_fill_th
     expect_lap(1, BATCH_OPS_MAX, blocks);
     largest = false;
     assert_false(wal_has_room(&wal));
-    assert_int_equal(file_bytes(), WAL_BYTES); /* no block has made it grow */
+    assert_int_equal(file_bytes(), WAL_FILE_BYTES); /* no block has made it grow */
     wal_restart(&wal);
     assert_true(wal_has_room(&wal));
     wal_close(&wal, 0);
@@ -201,7 +201,7 @@ static void a_block_whose_end_did_not_arrive_ends_the_lap_before_it(void **state
         uint32_t whole = bytes < third_bytes ? 2 : 3;
         assert_int_equal(truncate(wal_file, (off_t)(third_at + bytes)), 0);
         expect_lap(1, 60, whole);
-        assert_int_equal(truncate(wal_file, WAL_BYTES), 0);
+        assert_int_equal(truncate(wal_file, WAL_FILE_BYTES), 0);
         bool ends_in_zero = bytes < third_bytes &&
                             memcmp(third + bytes, zeros, third_bytes - bytes) == 0;
         expect_lap(1, 60, ends_in_zero ? 3 : whole);
@@ -278,7 +278,7 @@ static void another_ledgers_blocks_are_not_taken(void **state)
     open_wal();
     write_lap(1, 1, 3);
     wal_close(&wal, 0);
-    assert_true(wal_open(&wal, wal_folder_fd, true, OTHER_CREATED_US));
+    assert_true(wal_open(&wal, wal_folder_fd, 0, true, OTHER_CREATED_US));
     expect_lap(1, 1, 0);
     wal_rewind(&wal);
     write_block(1, 1); /* what was written over by it ends where the other's begins */
@@ -396,7 +396,7 @@ static void a_block_of_anything_with_a_right_checksum_is_read_within_its_bounds(
     look_at(0, bytes, sizeof bytes);
     random_begin();
     wal_close(&wal, 0);
-    assert_true(wal_open(own, wal_folder_fd, false, WAL_CREATED_US));
+    assert_true(wal_open(own, wal_folder_fd, 0, false, WAL_CREATED_US));
     for (int round = 0; round < 3000; round++) {
         struct wal_block block;
         struct wal_record record;

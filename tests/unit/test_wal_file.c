@@ -103,11 +103,10 @@ static void a_log_that_was_closed_has_nothing_to_book_and_one_that_was_not_has(v
     wal_close(&wal, 4);
     assert_false(wal_was_left(wal_path));
     open_wal();
-    struct wal_block block, terms = {.sequence = 4};
+    struct wal_block block;
     assert_true(wal_next(&wal, &block));
-    assert_int_equal(block.sequence, terms.sequence);
+    assert_int_equal(block.sequence, 4);
     assert_int_equal(block.records, 0);
-    assert_true(block.clear_until_us == INT64_MIN);
     expect_end();
     wal_close(&wal, 0);
     assert_int_equal(wal.fd, -1);
@@ -156,6 +155,100 @@ static void batches_are_counted_over_laps_and_openings(void **state)
     wal_close(&wal, 0);
 }
 
+/* --- two halves ------------------------------------------------------------------------------- */
+
+static struct wal other_half;
+
+static void expect_no_lap(struct wal *half)
+{
+    struct wal_block block;
+    wal_rewind(half);
+    assert_false(wal_next(half, &block));
+}
+
+static void open_halves(void)
+{
+    open_wal();
+    assert_true(wal_open(&other_half, wal_folder_fd, 1, true, WAL_CREATED_US));
+    expect_no_lap(&other_half);
+}
+
+static void write_other(uint64_t sequence)
+{
+    static const uint8_t value[] = "x";
+    wal_begin(&other_half);
+    wal_add(&other_half, value, sizeof value, value, 0);
+    assert_int_equal(wal_write(&other_half, sequence), 0);
+}
+
+/* Also where one is full. */
+static void what_is_in_one_half_is_not_in_the_other(void **state)
+{
+    (void)state;
+    uint32_t blocks = 0;
+    open_halves();
+    for (; wal_has_room(&wal); blocks++)
+        write_block(1 + blocks, 1);
+    expect_no_lap(&other_half);
+    assert_false(wal_goes_beyond(&other_half, 1));
+    write_other(1 + blocks);
+    expect_lap(1, 1, blocks);
+    assert_false(wal_goes_beyond(&wal, 1 + blocks));
+    assert_true(wal_wipe(&wal));
+    expect_lap(1, 1, 0);
+    struct wal_block block;
+    wal_rewind(&other_half);
+    assert_true(wal_next(&other_half, &block));
+    assert_int_equal(block.sequence, 1 + blocks);
+    assert_true(wal_wipe(&other_half));
+    expect_no_lap(&other_half);
+    assert_int_equal(file_bytes(), WAL_FILE_BYTES);
+    wal_close(&wal, 0);
+    wal_close(&other_half, 0);
+}
+
+/* A checksum that happens to be right does not make its block go on in the other half. */
+static void a_block_ends_with_its_half(void **state)
+{
+    (void)state;
+    static uint8_t bytes[WAL_BLOCK_BYTES_MAX];
+    open_halves();
+    largest = true;
+    write_block(1, BATCH_OPS_MAX);
+    largest = false;
+    look_at(0, bytes, sizeof bytes);
+    assert_true(wal_wipe(&wal));
+    change(WAL_BYTES - WAL_ALIGN_BYTES, bytes, sizeof bytes);
+    assert_false(wal_goes_beyond(&wal, 1));
+    change(WAL_BYTES - WAL_BLOCK_BYTES_MAX, bytes, sizeof bytes);
+    assert_true(wal_goes_beyond(&wal, 1));
+    wal_close(&wal, 0);
+    wal_close(&other_half, 0);
+}
+
+static void a_log_was_left_if_one_of_its_halves_was(void **state)
+{
+    (void)state;
+    open_halves();
+    write_block(1, 1);
+    write_other(2);
+    write_block(2, 1);
+    assert_int_equal(wal_batches(wal_path), 2);
+    other_half.batches = 5;
+    write_other(3);
+    assert_int_equal(wal_batches(wal_path), 6);
+    wal_close(&wal, 4);
+    assert_true(wal_was_left(wal_path));
+    wal_close(&other_half, 4);
+    assert_false(wal_was_left(wal_path));
+    assert_int_equal(wal_batches(wal_path), 6);
+    open_wal();
+    wal_restart(&wal);
+    write_block(4, 1);
+    wal_close(&wal, 0);
+    assert_true(wal_was_left(wal_path));
+}
+
 static void a_folder_without_a_log_or_with_what_is_none_has_nothing_to_book(void **state)
 {
     (void)state;
@@ -189,12 +282,12 @@ static void what_is_no_file_of_ours_is_not_opened(void **state)
     unsigned files = open_files();
     snprintf(target, sizeof target, "%s/elsewhere", wal_path);
     assert_int_equal(symlink(target, wal_file), 0);
-    assert_false(wal_open(&wal, wal_folder_fd, true, WAL_CREATED_US));
+    assert_false(wal_open(&wal, wal_folder_fd, 0, true, WAL_CREATED_US));
     assert_int_equal(errno, ELOOP);
     assert_int_equal(wal.fd, -1);
     assert_int_equal(unlink(wal_file), 0);
     assert_int_equal(mkdir(wal_file, 0700), 0);
-    assert_false(wal_open(&wal, wal_folder_fd, true, WAL_CREATED_US));
+    assert_false(wal_open(&wal, wal_folder_fd, 0, true, WAL_CREATED_US));
     assert_int_equal(errno, EISDIR);
     assert_int_equal(wal.fd, -1);
     assert_int_equal(open_files(), files);
@@ -213,7 +306,7 @@ static void a_file_that_cannot_be_made_says_why_and_is_completed_later(void **st
         unsigned files = open_files();
         (void)unlink(wal_file);
         fail_one(failures[i].call, failures[i].working, failures[i].error);
-        bool opened = wal_open(&wal, wal_folder_fd, true, WAL_CREATED_US);
+        bool opened = wal_open(&wal, wal_folder_fd, 0, true, WAL_CREATED_US);
         int reason = errno;
         assert_true(fail_none());
         assert_false(opened);
@@ -221,7 +314,7 @@ static void a_file_that_cannot_be_made_says_why_and_is_completed_later(void **st
         assert_int_equal(wal.fd, -1);
         assert_int_equal(open_files(), files);
         open_wal();
-        assert_int_equal(file_bytes(), WAL_BYTES);
+        assert_int_equal(file_bytes(), WAL_FILE_BYTES);
         expect_end();
         write_lap(1, 1, 2);
         expect_lap(1, 1, 2);
@@ -240,6 +333,9 @@ int main(void)
         TEST(a_log_that_was_closed_has_nothing_to_book_and_one_that_was_not_has),
         TEST(a_log_that_cannot_be_closed_is_one_that_was_left),
         TEST(batches_are_counted_over_laps_and_openings),
+        TEST(what_is_in_one_half_is_not_in_the_other),
+        TEST(a_block_ends_with_its_half),
+        TEST(a_log_was_left_if_one_of_its_halves_was),
         TEST(a_folder_without_a_log_or_with_what_is_none_has_nothing_to_book),
         TEST(what_is_no_file_of_ours_is_not_opened),
         TEST(a_file_that_cannot_be_made_says_why_and_is_completed_later),

@@ -19,8 +19,6 @@ int wal_folder_fd;
 struct wal wal;
 bool largest;
 
-enum { CLEAR_MAX = 33 };
-
 int wal_setup(void **state)
 {
     (void)state;
@@ -43,7 +41,7 @@ int wal_teardown(void **state)
 
 void open_wal(void)
 {
-    assert_true(wal_open(&wal, wal_folder_fd, true, WAL_CREATED_US));
+    assert_true(wal_open(&wal, wal_folder_fd, 0, true, WAL_CREATED_US));
     wal_rewind(&wal);
 }
 
@@ -76,18 +74,10 @@ void make_block(uint64_t sequence, uint32_t records)
     }
 }
 
-static struct wal_block terms_of(uint64_t sequence)
-{
-    return (struct wal_block){.sequence = sequence,
-                              .clear_until_us = -(int64_t)sequence,
-                              .clear_max = CLEAR_MAX + (uint32_t)sequence};
-}
-
 int try_block(uint64_t sequence, uint32_t records)
 {
-    struct wal_block terms = terms_of(sequence);
     make_block(sequence, records);
-    return wal_write(&wal, &terms);
+    return wal_write(&wal, sequence);
 }
 
 void write_block(uint64_t sequence, uint32_t records)
@@ -112,12 +102,10 @@ void expect_records(struct wal_block block)
 
 void expect_block(uint64_t sequence, uint32_t records)
 {
-    struct wal_block block, terms = terms_of(sequence);
+    struct wal_block block;
     assert_true(wal_next(&wal, &block));
     assert_int_equal(block.sequence, sequence);
     assert_int_equal(block.records, records);
-    assert_true(block.clear_until_us == terms.clear_until_us);
-    assert_int_equal(block.clear_max, terms.clear_max);
     expect_records(block);
 }
 

@@ -10,7 +10,7 @@
 #include "ledger_audit.h"
 #include "store/lmdb/wal.h"
 
-enum { WAL_CREATED_US = 4711, WAL_HEADER_BYTES = 56 };
+enum { WAL_CREATED_US = 4711, WAL_HEADER_BYTES = 44, WAL_FILE_BYTES = WAL_HALVES * WAL_BYTES };
 
 extern char wal_path[FOLDER_BYTES_MAX], wal_file[FOLDER_BYTES_MAX + 8];
 extern int wal_folder_fd;

@@ -7,138 +7,252 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "store/lmdb/serving.h"
 
 enum {
     LONG_MS = 1000,        /* so old may be what the file lacks */
-    KEYS_MAX = RECENT_MAX, /* each may have a page of its own in memory until the checkpoint */
     ACCOUNT_PAGES = 3,     /* a leaf, what it splits into, its share of the branches */
     KEY_PAGES = 4,         /* the same, and its share of the table by age */
     CHECKPOINT_PAGES = 64, /* roots, the branches of the first few, LMDB's own lists */
     PAGE_RECORDS = 16,     /* that a page of the journal holds at least */
 };
 
+static const struct generation *young_of(const struct ahead *ahead)
+{
+    return &ahead->recent.generations[ahead->recent.young];
+}
+
+static const struct generation *old_of(const struct ahead *ahead)
+{
+    return &ahead->recent.generations[1 - ahead->recent.young];
+}
+
+/* The half that batches go to. */
+static struct wal *wal_of_young(struct ahead *ahead)
+{
+    return &ahead->wals[ahead->recent.young];
+}
+
+static struct wal *wal_of_old(struct ahead *ahead)
+{
+    return &ahead->wals[1 - ahead->recent.young];
+}
+
+bool ahead_has_any(const struct ahead *ahead)
+{
+    return young_of(ahead)->records + old_of(ahead)->records > 0;
+}
+
 bool ahead_has_room(const struct ahead *ahead, uint32_t ops)
 {
-    return wal_has_room(&ahead->wal) && ahead->recent.count + ops <= RECENT_MAX &&
-           ahead->keys + ops <= KEYS_MAX;
+    const struct generation *young = young_of(ahead);
+    return wal_has_room(&ahead->wals[ahead->recent.young]) &&
+           young->accounts_count + ops <= RECENT_MAX && young->keys_count + ops <= RECENT_MAX;
+}
+
+bool ahead_is_resting(const struct ahead *ahead, int64_t now_ms)
+{
+    return ahead->has_failed && now_ms - ahead->failed_ms < LONG_MS;
 }
 
 bool ahead_is_long(const struct ahead *ahead, int64_t now_ms)
 {
-    return ahead->txn &&
+    return young_of(ahead)->records > 0 &&
            (now_ms - ahead->since_ms >= LONG_MS || !ahead_has_room(ahead, BATCH_OPS_MAX));
+}
+
+static uint64_t pages_of(const struct generation *generation, uint32_t ops)
+{
+    uint64_t keys = generation->keys_count + ops;
+    return CHECKPOINT_PAGES + ((uint64_t)generation->accounts_count + ops) * ACCOUNT_PAGES +
+           (keys + keys + CHECKPOINT_CLEARS) * KEY_PAGES +
+           (generation->records + ops) / PAGE_RECORDS;
 }
 
 uint64_t ahead_pages(const struct ahead *ahead, uint32_t ops)
 {
-    return CHECKPOINT_PAGES + ((uint64_t)ahead->recent.count + ops) * ACCOUNT_PAGES +
-           (ahead->keys + ops) * KEY_PAGES + (ahead->records + ops) / PAGE_RECORDS;
+    return pages_of(young_of(ahead), ops) + pages_of(old_of(ahead), 0);
 }
 
-/* --- checkpoints ---------------------------------------------------------------------------- */
-
-struct place {
-    uint32_t client, index; /* into recent.accounts */
-};
-
-static int by_client(const void *one, const void *other)
+int ahead_file(const struct ahead *ahead)
 {
-    uint32_t a = ((const struct place *)one)->client, b = ((const struct place *)other)->client;
-    return (a > b) - (a < b);
+    return ahead->wals[0].fd;
 }
 
-/* In the order of the table's pages. */
-static int write_accounts(struct ahead *ahead)
+uint64_t ahead_batches(const struct ahead *ahead)
 {
-    const struct recent *recent = &ahead->recent;
-    struct place places[RECENT_MAX];
-    int result = MDB_SUCCESS;
-    for (uint32_t i = 0; i < recent->count; i++)
-        places[i] = (struct place){recent->accounts[i].account.client, i};
-    qsort(places, recent->count, sizeof places[0], by_client);
-    for (uint32_t i = 0; result == MDB_SUCCESS && i < recent->count; i++)
-        result = account_put(ahead->environment, ahead->txn, &recent->accounts[places[i].index]);
-    return result;
-}
-
-static void drop(struct ahead *ahead)
-{
-    if (ahead->txn)
-        mdb_txn_abort(ahead->txn);
-    ahead->txn = NULL;
-    ahead->records = ahead->keys = 0;
-}
-
-/* The transaction has ended, well or not. */
-static int commit(struct ahead *ahead)
-{
-    size_t txn_id = mdb_txn_id(ahead->txn);
-    assert(ahead->records > 0); /* else LMDB would not use up the number, and readers wait for it */
-    int result = write_accounts(ahead);
-    if (result == MDB_SUCCESS) {
-        result = mdb_txn_commit(ahead->txn);
-        ahead->txn = NULL; /* LMDB has freed it in any case */
-    }
-    drop(ahead);
-    if (result != MDB_SUCCESS)
-        return result;
-    /* In this order, so that whoever finds an account no more here finds it there. */
-    view_committed(ahead->committed, txn_id, false);
-    recent_clear(&ahead->recent);
-    wal_restart(&ahead->wal);
-    return MDB_SUCCESS;
+    return ahead->wals[ahead->recent.young].batches;
 }
 
 void ahead_passed_by(struct ahead *ahead)
 {
-    assert(!ahead->txn);
-    ahead->wal.batches++;
+    assert(!ahead_has_any(ahead));
+    wal_of_young(ahead)->batches++;
+}
+
+/* --- checkpoints ---------------------------------------------------------------------------- */
+
+static void turn(struct ahead *ahead)
+{
+    uint64_t batches = ahead_batches(ahead);
+    recent_turn(&ahead->recent);
+    wal_of_young(ahead)->batches = batches;
+}
+
+/* The old generation, or if that is empty the young one, which is old from now on. */
+static void begin_checkpoint(struct ahead *ahead)
+{
+    assert(!ahead->is_checkpointing && ahead_has_any(ahead));
+    if (old_of(ahead)->records == 0)
+        turn(ahead);
+    const struct checkpoint_job job = {
+        .environment = ahead->environment,
+        .wal = wal_of_old(ahead),
+        .generation = old_of(ahead),
+        .clear_until_us = ahead->clear_until_us,
+        .oldest_key_time_us = ahead->batch->oldest_key_time_us,
+        .expiry_damaged = ahead->batch->expiry_damaged,
+    };
+    checkpoint_begin(&ahead->checkpoint, &job);
+    ahead->is_checkpointing = true;
+}
+
+static enum ahead_end end_of(int result)
+{
+    /* A flush that failed leaves pages in doubt (0005); all else has written nothing that counts. */
+    bool certain = result < 0 || result == ENOSPC || result == EDQUOT || result == EFBIG;
+    return certain ? AHEAD_UNDONE : AHEAD_LOST;
+}
+
+/* Of a checkpoint, if one was under way and has ended. */
+static enum ahead_end collect(struct ahead *ahead, bool wait, int *ret_reason)
+{
+    struct checkpoint_job job;
+    if (!ahead->is_checkpointing || !checkpoint_poll(&ahead->checkpoint, wait, &job))
+        return AHEAD_DONE;
+    ahead->is_checkpointing = false;
+    ahead->batch->oldest_key_time_us = job.oldest_key_time_us;
+    ahead->batch->expiry_damaged = job.expiry_damaged;
+    ahead->has_failed = job.result != MDB_SUCCESS;
+    if (ahead->has_failed) {
+        ahead->failed_ms = serving_clock_ms();
+        *ret_reason = job.result;
+        return end_of(job.result);
+    }
+    /* In this order, so that whoever finds an account no more here finds it there. */
+    view_committed(ahead->committed, job.txn_id, false);
+    recent_forget(&ahead->recent);
+    wal_restart(wal_of_old(ahead));
+    return AHEAD_DONE;
+}
+
+enum ahead_end ahead_advance(struct ahead *ahead, bool due, int *ret_reason)
+{
+    enum ahead_end end = collect(ahead, false, ret_reason);
+    if (end == AHEAD_DONE && due && !ahead->is_checkpointing && ahead_has_any(ahead))
+        begin_checkpoint(ahead);
+    return end;
+}
+
+enum ahead_end ahead_make_room(struct ahead *ahead, uint32_t ops, int *ret_reason)
+{
+    enum ahead_end end = AHEAD_DONE;
+    while (end == AHEAD_DONE && !ahead_has_room(ahead, ops)) {
+        end = collect(ahead, true, ret_reason);
+        if (end == AHEAD_DONE)
+            begin_checkpoint(ahead);
+    }
+    return end;
+}
+
+enum ahead_end ahead_checkpoint(struct ahead *ahead, int *ret_reason)
+{
+    enum ahead_end end = AHEAD_DONE;
+    while (end == AHEAD_DONE && ahead_has_any(ahead)) {
+        if (!ahead->is_checkpointing)
+            begin_checkpoint(ahead);
+        end = collect(ahead, true, ret_reason);
+    }
+    return end;
 }
 
 /* --- a batch -------------------------------------------------------------------------------- */
 
-static int begin(struct ahead *ahead)
-{
-    if (ahead->txn)
-        return MDB_SUCCESS;
-    ahead->since_ms = serving_clock_ms();
-    return mdb_txn_begin(ahead->environment->env, NULL, 0, &ahead->txn);
-}
-
-static void count_records(struct ahead *ahead)
-{
-    const struct batch *batch = ahead->batch;
-    ahead->records += batch->last_sequence - batch->undo_sequence;
-    ahead->keys += batch->keys_stored + batch->keys_cleared;
-}
-
-/* The batch's accounts and records count now. */
+/* The batch's accounts and keys are booked now. */
 static void keep(struct ahead *ahead)
 {
     const struct batch *batch = ahead->batch;
+    struct generation *young = recent_young(&ahead->recent);
+    if (young->records == 0)
+        ahead->since_ms = serving_clock_ms();
     recent_lock(&ahead->recent);
     for (uint32_t i = 0; i < batch->accounts_count; i++)
         if (batch->accounts[i].changed)
             recent_put(&ahead->recent, &batch->accounts[i].record);
+    for (uint32_t i = 0; i < batch->keys_count; i++)
+        recent_put_key(&ahead->recent, &batch->keys[i]);
     recent_unlock(&ahead->recent);
-    count_records(ahead);
+    young->records += batch->last_sequence - batch->undo_sequence;
 }
 
-/* Batches go to the log and to recent.h from here on, or to neither. */
+/* From here on the batch's records go to the log, or to LMDB. */
 static void lead(struct ahead *ahead, bool yes)
 {
-    ahead->batch->wal = yes ? &ahead->wal : NULL;
+    ahead->batch->wal = yes ? wal_of_young(ahead) : NULL;
     ahead->batch->recent = yes ? &ahead->recent : NULL;
 }
 
-/* Batches are what the log has: they go to LMDB, accounts too, while readers keep what they have. */
-static void follow(struct ahead *ahead, bool yes)
+static int judge(struct ahead *ahead, struct op **ops, uint32_t count, int64_t now_us,
+                 int64_t key_now_us)
 {
-    ahead->batch->wal = yes ? &ahead->wal : NULL;
+    int result = mdb_txn_renew(ahead->snapshot);
+    batch_begin(ahead->batch); /* so that there is something to undo */
+    if (result != MDB_SUCCESS)
+        return result;
+    lead(ahead, true);
+    result = batch_apply(ahead->batch, ahead->snapshot, ops, count, now_us, key_now_us);
+    lead(ahead, false);
+    mdb_txn_reset(ahead->snapshot);
+    return result;
+}
+
+static enum ahead_end write_down(struct ahead *ahead, int *ret_reason)
+{
+    struct wal *wal = wal_of_young(ahead);
+    int result = wal_write(wal, ahead->batch->undo_sequence + 1);
+    if (result == 0) {
+        keep(ahead);
+        return AHEAD_DONE;
+    }
+    *ret_reason = result;
+    batch_undo(ahead->batch);
+    /* Or it was the flush that had no room: the block is there, and a crash now would have it booked. */
+    bool no_room = result == ENOSPC || result == EDQUOT || result == EFBIG;
+    return no_room && !wal_has_it(wal) ? AHEAD_UNDONE : AHEAD_UNKNOWN;
+}
+
+enum ahead_end ahead_book(struct ahead *ahead, struct op **ops, uint32_t count, int64_t now_us,
+                          int64_t key_now_us, int *ret_reason)
+{
+    assert(ahead_has_room(ahead, count));
+    int result = judge(ahead, ops, count, now_us, key_now_us);
+    if (result != MDB_SUCCESS) {
+        batch_undo(ahead->batch);
+        *ret_reason = result;
+        return AHEAD_UNDONE;
+    }
+    ahead->clear_until_us = key_now_us - ahead->batch->key_retention_us;
+    return batch_changed(ahead->batch) ? write_down(ahead, ret_reason) : AHEAD_DONE;
+}
+
+enum ahead_end ahead_judge(struct ahead *ahead, struct op *op, int64_t now_us, int64_t key_now_us,
+                           int *ret_reason)
+{
+    *ret_reason = judge(ahead, &op, 1, now_us, key_now_us);
+    batch_undo(ahead->batch);
+    return *ret_reason == MDB_SUCCESS ? AHEAD_DONE : AHEAD_UNDONE;
 }
 
 /* --- booking what the log says -------------------------------------------------------------- */
@@ -172,6 +286,9 @@ static int book_block(struct ahead *ahead, const struct wal_block *block)
     struct batch *batch = ahead->batch;
     struct wal_block rest = *block;
     struct wal_record record;
+    if (young_of(ahead)->accounts_count + block->records > RECENT_MAX ||
+        young_of(ahead)->keys_count + block->records > RECENT_MAX)
+        return MDB_CORRUPTED; /* no batch of ours would have been written */
     batch_begin(batch);
     for (uint32_t i = 0; i < block->records && wal_record(&rest, &record); i++) {
         struct op op;
@@ -179,145 +296,35 @@ static int book_block(struct ahead *ahead, const struct wal_block *block)
         if (!op_of(&op, &record, batch->last_sequence + 1, &time_us))
             return MDB_CORRUPTED;
         batch_time(batch, time_us);
-        int result = batch_one(batch, ahead->txn, &op);
+        int result = batch_one(batch, ahead->snapshot, &op);
         if (result != MDB_SUCCESS)
             return result;
         if (op.outcome != OUTCOME_OK)
             return MDB_CORRUPTED;
     }
-    if (!wal_same(&ahead->wal, block))
+    if (!wal_same(wal_of_young(ahead), block))
         return MDB_CORRUPTED;
-    int result = batch_finish(batch, ahead->txn);
-    if (result == MDB_SUCCESS)
-        result = batch_clear(batch, ahead->txn, block->clear_until_us, block->clear_max);
-    count_records(ahead);
-    return result;
+    keep(ahead);
+    return MDB_SUCCESS;
 }
 
-static int try_lap(struct ahead *ahead, uint64_t end)
+/* The half's lap, as it was read, becomes the young generation. */
+static int book_lap(struct ahead *ahead, uint32_t half)
 {
+    struct wal *wal = &ahead->wals[half];
     struct wal_block block;
-    int result = batch_rewind(ahead->batch);
-    if (result == MDB_SUCCESS)
-        result = begin(ahead);
-    follow(ahead, true);
-    wal_rewind(&ahead->wal);
-    while (result == MDB_SUCCESS && ahead->wal.at < end && wal_next(&ahead->wal, &block))
-        result = book_block(ahead, &block);
-    follow(ahead, false);
-    if (result == MDB_SUCCESS && ahead->wal.at < end)
-        result = MDB_CORRUPTED;
+    const uint64_t end = wal->at;
+    ahead->recent.young = half;
+    int result = mdb_txn_renew(ahead->snapshot);
     if (result != MDB_SUCCESS)
-        drop(ahead);
-    return result;
-}
-
-/* The lap up to `end`, in bytes, in a new transaction. Where old keys cannot be cleared any more they
- * stay: that decides no entry's fate. */
-static int book_lap(struct ahead *ahead, uint64_t end)
-{
-    bool damaged_before = ahead->batch->expiry_damaged;
-    int result = try_lap(ahead, end);
-    if (result != MDB_SUCCESS && ahead->batch->expiry_damaged && !damaged_before)
-        result = try_lap(ahead, end);
-    return result;
-}
-
-/* The transaction has had part of a batch: begin again from the file, to the lap's end. recent.h is as it
- * was before that batch, and stays what readers see. */
-static int forget(struct ahead *ahead)
-{
-    uint64_t end = ahead->wal.at;
-    drop(ahead);
-    int result = end > 0 ? book_lap(ahead, end) : batch_rewind(ahead->batch);
-    ahead->wal.at = end;
-    return result;
-}
-
-static enum ahead_end undo(struct ahead *ahead, int reason, int *ret_reason)
-{
-    *ret_reason = reason;
-    int result = forget(ahead);
-    if (result == MDB_SUCCESS)
-        return AHEAD_UNDONE;
-    *ret_reason = result;
-    return AHEAD_LOST;
-}
-
-/* --- a batch -------------------------------------------------------------------------------- */
-
-static enum ahead_end write_down(struct ahead *ahead, int *ret_reason)
-{
-    const struct batch *batch = ahead->batch;
-    const struct wal_block block = {
-        .sequence = batch->undo_sequence + 1,
-        .clear_until_us = batch->clear_until_us,
-        .clear_max = batch->clear_max,
-    };
-    int result = wal_write(&ahead->wal, &block);
-    if (result == 0) {
-        keep(ahead);
-        return AHEAD_DONE;
-    }
-    /* It was the flush that had no room: the block is there, and a crash now would have it booked. */
-    bool no_room = result == ENOSPC || result == EDQUOT || result == EFBIG;
-    if (no_room && !wal_has_it(&ahead->wal))
-        return undo(ahead, result, ret_reason);
-    *ret_reason = result;
-    batch_undo(ahead->batch);
-    drop(ahead);
-    return AHEAD_UNKNOWN;
-}
-
-static int apply(struct ahead *ahead, struct op **ops, uint32_t count, int64_t now_us,
-                 int64_t key_now_us)
-{
+        return result;
     lead(ahead, true);
-    int result = batch_apply(ahead->batch, ahead->txn, ops, count, now_us, key_now_us);
+    wal_rewind(wal);
+    while (result == MDB_SUCCESS && wal->at < end && wal_next(wal, &block))
+        result = book_block(ahead, &block);
     lead(ahead, false);
-    return result;
-}
-
-enum ahead_end ahead_book(struct ahead *ahead, struct op **ops, uint32_t count, int64_t now_us,
-                          int64_t key_now_us, int *ret_reason)
-{
-    assert(ahead_has_room(ahead, count));
-    int result = begin(ahead);
-    if (result != MDB_SUCCESS) {
-        *ret_reason = result;
-        return AHEAD_UNDONE;
-    }
-    result = apply(ahead, ops, count, now_us, key_now_us);
-    if (result != MDB_SUCCESS)
-        return undo(ahead, result, ret_reason);
-    if (batch_changed(ahead->batch))
-        return write_down(ahead, ret_reason);
-    if (ahead->wal.at == 0)
-        drop(ahead);
-    return AHEAD_DONE;
-}
-
-enum ahead_end ahead_judge(struct ahead *ahead, struct op *op, int64_t now_us, int64_t key_now_us,
-                           int *ret_reason)
-{
-    int result = begin(ahead);
-    if (result == MDB_SUCCESS)
-        result = apply(ahead, &op, 1, now_us, key_now_us);
-    enum ahead_end end = undo(ahead, result, ret_reason);
-    return end == AHEAD_UNDONE && result == MDB_SUCCESS ? AHEAD_DONE : end;
-}
-
-enum ahead_end ahead_checkpoint(struct ahead *ahead, int *ret_reason)
-{
-    if (!ahead->txn)
-        return AHEAD_DONE;
-    int result = commit(ahead);
-    if (result == MDB_SUCCESS)
-        return AHEAD_DONE;
-    *ret_reason = result;
-    /* A flush that failed leaves pages in doubt (0005); all else has written nothing that counts. */
-    bool certain = result < 0 || result == ENOSPC || result == EDQUOT || result == EFBIG;
-    return certain ? undo(ahead, result, ret_reason) : AHEAD_LOST;
+    mdb_txn_reset(ahead->snapshot);
+    return result == MDB_SUCCESS && wal->at < end ? MDB_CORRUPTED : result;
 }
 
 /* --- opening and closing -------------------------------------------------------------------- */
@@ -329,12 +336,18 @@ static bool cannot(const char *what, int result, char *error, size_t error_size)
 }
 
 /* Those that were made without this log were LMDB's. */
-static void count_commits(struct ahead *ahead)
+static void count_batches(struct ahead *ahead)
 {
     MDB_envinfo info;
+    uint64_t batches = 0;
+    for (uint32_t half = 0; half < WAL_HALVES; half++)
+        if (ahead->wals[half].batches > batches)
+            batches = ahead->wals[half].batches;
     if (mdb_env_info(ahead->environment->env, &info) == MDB_SUCCESS &&
-        ahead->wal.batches < info.me_last_txnid)
-        ahead->wal.batches = info.me_last_txnid;
+        batches < info.me_last_txnid)
+        batches = info.me_last_txnid;
+    for (uint32_t half = 0; half < WAL_HALVES; half++)
+        ahead->wals[half].batches = batches;
 }
 
 enum lap {
@@ -343,8 +356,8 @@ enum lap {
     LAP_WRONG,   /* it may have what the file lacks, and cannot be booked */
 };
 
-/* `last`: of the file. A lap that begins in what the file has is old: each checkpoint ends one. (What
- * stands in it past the file's end was never acknowledged.) */
+/* `last`: of the file, and of the laps before. A lap that begins in what the file has is old: each checkpoint
+ * ends one. (What stands in it past the file's end was never acknowledged.) */
 static enum lap judge_lap(struct wal *wal, uint64_t last, char *error, size_t error_size)
 {
     uint64_t known = wal->at > 0 && wal->next - 1 > last ? wal->next - 1 : last;
@@ -378,53 +391,118 @@ static enum lap judge_lap(struct wal *wal, uint64_t last, char *error, size_t er
     return LAP_WRONG;
 }
 
-static bool book_left(struct ahead *ahead, uint64_t end, char *error, size_t error_size)
+static bool book_left(struct ahead *ahead, uint32_t half, char *error, size_t error_size)
 {
-    int result = book_lap(ahead, end);
-    if (result == MDB_SUCCESS)
-        result = commit(ahead);
+    int result = book_lap(ahead, half);
     if (result == MDB_CORRUPTED)
         return cannot("does not follow from " FOLDER_DATA, result, error, error_size);
-    return result == MDB_SUCCESS || cannot("cannot be booked", result, error, error_size);
+    if (result == MDB_SUCCESS && ahead_checkpoint(ahead, &result) == AHEAD_DONE)
+        return true;
+    return cannot("cannot be booked", result, error, error_size);
 }
 
+/* Somebody has replaced a file that was closed with an older one: what the log has beyond would be in the
+ * way of the next recovery. */
+static bool wipe_what_is_beyond(struct ahead *ahead, char *error, size_t error_size)
+{
+    for (uint32_t half = 0; half < WAL_HALVES; half++) {
+        struct wal *wal = &ahead->wals[half];
+        wal_restart(wal);
+        if (wal_goes_beyond(wal, ahead->batch->last_sequence + 1) && !wal_wipe(wal))
+            return cannot("cannot be wiped", errno, error, error_size);
+    }
+    return true;
+}
+
+/* Nothing is booked before all has been judged. */
 static bool recover(struct ahead *ahead, char *error, size_t error_size)
 {
-    struct wal *wal = &ahead->wal;
-    struct wal_block block;
+    enum lap laps[WAL_HALVES];
     uint64_t last = ahead->batch->last_sequence;
-    wal_rewind(wal);
-    while (wal_next(wal, &block))
-        continue;
-    count_commits(ahead);
-    switch (judge_lap(wal, last, error, error_size)) {
-    case LAP_NONE: wal_restart(wal); break;
-    case LAP_TO_BOOK: return book_left(ahead, wal->at, error, error_size);
-    case LAP_WRONG: return false;
+    for (uint32_t half = 0; half < WAL_HALVES; half++) {
+        struct wal_block block;
+        wal_rewind(&ahead->wals[half]);
+        while (wal_next(&ahead->wals[half], &block))
+            continue;
     }
-    /* Somebody has replaced a file that was closed with an older one: what this one has beyond would
-     * be in the way of the next recovery. */
-    return !wal_goes_beyond(wal, last + 1) || wal_wipe(wal) ||
-           cannot("cannot be wiped", errno, error, error_size);
+    count_batches(ahead);
+    const uint32_t first = ahead->wals[0].lap > ahead->wals[1].lap ? 1 : 0;
+    const uint32_t order[WAL_HALVES] = {first, 1 - first};
+    for (uint32_t i = 0; i < WAL_HALVES; i++) {
+        struct wal *wal = &ahead->wals[order[i]];
+        laps[i] = judge_lap(wal, last, error, error_size);
+        if (laps[i] == LAP_WRONG)
+            return false;
+        if (laps[i] == LAP_TO_BOOK)
+            last = wal->next - 1;
+    }
+    for (uint32_t i = 0; i < WAL_HALVES; i++)
+        if (laps[i] == LAP_TO_BOOK && !book_left(ahead, order[i], error, error_size))
+            return false;
+    return wipe_what_is_beyond(ahead, error, error_size);
+}
+
+static void close_log(struct ahead *ahead, uint64_t sequence)
+{
+    for (uint32_t half = 0; half < WAL_HALVES; half++)
+        wal_close(&ahead->wals[half], sequence);
+}
+
+static bool open_log(struct ahead *ahead, const struct folder *folder, bool durable, char *error,
+                     size_t error_size)
+{
+    for (uint32_t half = 0; half < WAL_HALVES; half++)
+        ahead->wals[half].fd = -1;
+    for (uint32_t half = 0; half < WAL_HALVES; half++)
+        if (!wal_open(&ahead->wals[half], folder->fd, half, durable,
+                      ahead->environment->created_us)) {
+            snprintf(error, error_size, "cannot make " FOLDER_WAL ": %s", strerror(errno));
+            close_log(ahead, 0);
+            return false;
+        }
+    return true;
+}
+
+static int open_snapshot(struct ahead *ahead)
+{
+    int result = mdb_txn_begin(ahead->environment->env, NULL, MDB_RDONLY, &ahead->snapshot);
+    if (result == MDB_SUCCESS)
+        mdb_txn_reset(ahead->snapshot);
+    return result;
 }
 
 bool ahead_open(struct ahead *ahead, const struct folder *folder, bool durable, char *error,
                 size_t error_size)
 {
-    if (!wal_open(&ahead->wal, folder->fd, durable, ahead->environment->created_us)) {
-        snprintf(error, error_size, "cannot make " FOLDER_WAL ": %s", strerror(errno));
+    if (!open_log(ahead, folder, durable, error, error_size))
         return false;
+    int result = open_snapshot(ahead);
+    if (result != MDB_SUCCESS) {
+        (void)cannot("is of no use, the ledger cannot be read", result, error, error_size);
+        goto close_files;
+    }
+    if (!checkpoint_start(&ahead->checkpoint)) {
+        snprintf(error, error_size, "cannot start its thread");
+        goto close_snapshot;
     }
     recent_init(&ahead->recent);
+    ahead->clear_until_us = INT64_MIN;
     if (recover(ahead, error, error_size))
         return true;
     ahead_close(ahead, false);
+    return false;
+
+close_snapshot:
+    mdb_txn_abort(ahead->snapshot);
+close_files:
+    close_log(ahead, 0);
     return false;
 }
 
 void ahead_close(struct ahead *ahead, bool whole)
 {
-    drop(ahead);
-    wal_close(&ahead->wal, whole ? ahead->batch->last_sequence + 1 : 0);
+    checkpoint_stop(&ahead->checkpoint);
+    mdb_txn_abort(ahead->snapshot);
+    close_log(ahead, whole ? ahead->batch->last_sequence + 1 : 0);
     recent_free(&ahead->recent);
 }

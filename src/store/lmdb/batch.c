@@ -7,6 +7,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "store/lmdb/tables.h"
+
 /* Keys that one batch clears at most, beside one for each op: more than are added, so that old
  * ones never pile up, and few enough that no batch is long. */
 enum { EXPIRED_PER_BATCH = 32 };
@@ -65,22 +67,12 @@ static int find_account(struct batch *batch, MDB_txn *txn, uint32_t client,
     return result;
 }
 
-int account_put(const struct environment *environment, MDB_txn *txn,
-                const struct account_record *record)
-{
-    uint8_t client_key[CLIENT_KEY_BYTES], bytes[ACCOUNT_RECORD_BYTES_MAX];
-    client_key_encode(client_key, record->account.client);
-    MDB_val key = {sizeof client_key, client_key};
-    MDB_val value = {account_record_encode(bytes, record), bytes};
-    return mdb_put(txn, environment->accounts, &key, &value, 0);
-}
-
 static int write_accounts(struct batch *batch, MDB_txn *txn)
 {
     int result = MDB_SUCCESS;
     for (uint32_t i = 0; result == MDB_SUCCESS && i < batch->accounts_count; i++)
         if (batch->accounts[i].changed)
-            result = account_put(batch->environment, txn, &batch->accounts[i].record);
+            result = tables_put_account(batch->environment, txn, &batch->accounts[i].record);
     return result;
 }
 
@@ -92,6 +84,15 @@ struct booked_key {
 };
 
 static const struct booked_key no_key;
+
+static void keep_key(struct batch *batch, const struct booked_key *booked,
+                     const struct journal_record *record)
+{
+    struct recent_key *key = &batch->keys[batch->keys_count++];
+    key->record = *record;
+    key->key_bytes = (uint8_t)booked->size;
+    memcpy(key->key, booked->bytes, booked->size);
+}
 
 /* The account has changed in memory; now its record, and so the change's place in the order. */
 static int append_journal(struct batch *batch, MDB_txn *txn, struct batch_account *account,
@@ -113,13 +114,21 @@ static int append_journal(struct batch *batch, MDB_txn *txn, struct batch_accoun
     of->last_sequence = record.sequence;
     account->changed = true;
 
-    uint8_t sequence_key[SEQUENCE_KEY_BYTES], bytes[JOURNAL_RECORD_BYTES_MAX];
-    sequence_key_encode(sequence_key, record.sequence);
-    MDB_val key = {sizeof sequence_key, sequence_key};
-    MDB_val value = {journal_record_encode(bytes, &record), bytes};
-    if (batch->wal)
-        wal_add(batch->wal, bytes, value.mv_size, booked->bytes, booked->size);
-    return mdb_put(txn, batch->environment->journal, &key, &value, MDB_APPEND);
+    uint8_t bytes[JOURNAL_RECORD_BYTES_MAX];
+    size_t size = journal_record_encode(bytes, &record);
+    if (batch->wal) {
+        wal_add(batch->wal, bytes, size, booked->bytes, booked->size);
+        if (booked->size > 0)
+            keep_key(batch, booked, &record);
+        return MDB_SUCCESS;
+    }
+    int result = tables_put_journal(batch->environment, txn, record.sequence, bytes, size);
+    if (result != MDB_SUCCESS || booked->size == 0)
+        return result;
+    if (record.entry.time_us < batch->oldest_key_time_us)
+        batch->oldest_key_time_us = record.entry.time_us;
+    return tables_put_key(batch->environment, txn, booked->bytes, booked->size, record.sequence,
+                          record.entry.time_us);
 }
 
 static int read_journal(const struct batch *batch, MDB_txn *txn, uint64_t sequence,
@@ -136,25 +145,44 @@ static int read_journal(const struct batch *batch, MDB_txn *txn, uint64_t sequen
 
 /* --- idempotency keys ----------------------------------------------------------------------- */
 
-/* The key was booked as `sequence`: the same request gets the same answer, another none. */
-static int replay(const struct batch *batch, MDB_txn *txn, struct op *op, uint64_t sequence)
+/* The key was booked as `first`: the same request gets the same answer, another none. */
+static void replay(struct op *op, const struct journal_record *first)
+{
+    if (first->client != op->client || !journal_moves_money(first->kind)) {
+        op->outcome = OUTCOME_CORRUPT;
+    } else if (!entry_same_request(&first->entry, &op->entry)) {
+        op->outcome = OUTCOME_KEY_REUSED;
+    } else {
+        op->outcome = OUTCOME_OK;
+        op->replayed = true;
+        op->limit_cents = first->limit_cents;
+        op->balance_cents = first->balance_cents;
+    }
+}
+
+static int replay_stored(const struct batch *batch, MDB_txn *txn, struct op *op, uint64_t sequence)
 {
     struct journal_record first;
     bool sound;
     int result = read_journal(batch, txn, sequence, &first, &sound);
     if (result != MDB_SUCCESS)
         return result;
-    if (!sound || first.client != op->client || !journal_moves_money(first.kind)) {
+    if (sound)
+        replay(op, &first);
+    else
         op->outcome = OUTCOME_CORRUPT;
-    } else if (!entry_same_request(&first.entry, &op->entry)) {
-        op->outcome = OUTCOME_KEY_REUSED;
-    } else {
-        op->outcome = OUTCOME_OK;
-        op->replayed = true;
-        op->limit_cents = first.limit_cents;
-        op->balance_cents = first.balance_cents;
-    }
     return MDB_SUCCESS;
+}
+
+/* What LMDB does not have yet. */
+static const struct recent_key *find_new_key(const struct batch *batch,
+                                             const struct booked_key *booked)
+{
+    for (uint32_t i = 0; i < batch->keys_count; i++)
+        if (batch->keys[i].key_bytes == booked->size &&
+            memcmp(batch->keys[i].key, booked->bytes, booked->size) == 0)
+            return &batch->keys[i];
+    return batch->recent ? recent_find_key(batch->recent, booked->bytes, booked->size) : NULL;
 }
 
 /* *ret_known: the op has its answer. */
@@ -164,6 +192,12 @@ static int look_up_key(const struct batch *batch, MDB_txn *txn, struct op *op,
     MDB_val key = {booked->size, (void *)booked->bytes}, value;
     uint64_t sequence;
 
+    const struct recent_key *new_key = find_new_key(batch, booked);
+    *ret_known = new_key != NULL;
+    if (new_key) {
+        replay(op, &new_key->record);
+        return MDB_SUCCESS;
+    }
     int result = mdb_get(txn, batch->environment->keys, &key, &value);
     *ret_known = result == MDB_SUCCESS;
     if (result == MDB_NOTFOUND)
@@ -174,86 +208,18 @@ static int look_up_key(const struct batch *batch, MDB_txn *txn, struct op *op,
         op->outcome = OUTCOME_CORRUPT;
         return MDB_SUCCESS;
     }
-    return replay(batch, txn, op, sequence);
+    return replay_stored(batch, txn, op, sequence);
 }
 
-static int store_key(struct batch *batch, MDB_txn *txn, const struct booked_key *booked,
-                     uint64_t sequence, int64_t time_us)
-{
-    uint8_t key_value[KEY_RECORD_BYTES];
-    MDB_val key = {booked->size, (void *)booked->bytes};
-    MDB_val value = {key_record_encode(key_value, booked->bytes, booked->size, sequence),
-                     key_value};
-    int result = mdb_put(txn, batch->environment->keys, &key, &value, MDB_NOOVERWRITE);
-    if (result != MDB_SUCCESS)
-        return result;
-
-    struct expiry_record expiry = {.time_us = time_us, .key_bytes = (uint8_t)booked->size};
-    memcpy(expiry.idempotency_key, booked->bytes, booked->size);
-    uint8_t sequence_key[SEQUENCE_KEY_BYTES], expiry_value[EXPIRY_RECORD_BYTES_MAX];
-    sequence_key_encode(sequence_key, sequence);
-    key = (MDB_val){sizeof sequence_key, sequence_key};
-    value = (MDB_val){expiry_record_encode(expiry_value, sequence, &expiry), expiry_value};
-    batch->keys_stored++;
-    if (time_us < batch->oldest_key_time_us)
-        batch->oldest_key_time_us = time_us;
-    return mdb_put(txn, batch->environment->expiry, &key, &value, MDB_APPEND);
-}
-
-static bool decode_expiry(const MDB_val *key, const MDB_val *value, struct expiry_record *ret)
-{
-    return key->mv_size == SEQUENCE_KEY_BYTES &&
-           expiry_record_decode(ret, sequence_key_decode(key->mv_data), value->mv_data,
-                                value->mv_size);
-}
-
-static int forget_key(struct batch *batch, MDB_txn *txn, MDB_cursor *cursor,
-                      struct expiry_record *record)
-{
-    MDB_val key = {record->key_bytes, record->idempotency_key};
-    int result = mdb_del(txn, batch->environment->keys, &key, NULL);
-    if (result != MDB_SUCCESS && result != MDB_NOTFOUND)
-        return result;
-    return mdb_cursor_del(cursor, 0);
-}
-
-/* A damaged record is stepped over and left for an audit. */
+/* Keys that are past their time. A page that is damaged is met once. */
 static int clear_keys(struct batch *batch, MDB_txn *txn, int64_t until_us, uint32_t max)
 {
-    MDB_cursor *cursor;
-    MDB_val key, value;
-
-    int result = mdb_cursor_open(txn, batch->environment->expiry, &cursor);
-    if (result != MDB_SUCCESS)
-        return result;
-    result = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
-    for (; result == MDB_SUCCESS && max > 0; max--) {
-        struct expiry_record record;
-        if (decode_expiry(&key, &value, &record)) {
-            batch->oldest_key_time_us = record.time_us;
-            if (record.time_us > until_us)
-                break;
-            result = forget_key(batch, txn, cursor, &record);
-            batch->keys_cleared++;
-        }
-        if (result == MDB_SUCCESS)
-            result = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-    }
-    mdb_cursor_close(cursor);
-    if (result != MDB_NOTFOUND)
-        return result;
-    batch->oldest_key_time_us = INT64_MAX; /* there is none left */
-    return MDB_SUCCESS;
-}
-
-int batch_clear(struct batch *batch, MDB_txn *txn, int64_t until_us, uint32_t max)
-{
-    if (until_us == INT64_MIN || batch->expiry_damaged || batch->oldest_key_time_us > until_us)
+    if (batch->expiry_damaged)
         return MDB_SUCCESS;
-    int result = clear_keys(batch, txn, until_us, max);
+    int result = tables_clear_keys(batch->environment, txn, until_us, max,
+                                   &batch->oldest_key_time_us);
     /* The transaction is lost, but not the entries: without this they can be booked. */
-    if (result < 0 && result != MDB_MAP_FULL && result != MDB_TXN_FULL)
-        batch->expiry_damaged = true; /* for good */
+    batch->expiry_damaged = tables_are_damaged(result); /* for good */
     return result;
 }
 
@@ -285,11 +251,8 @@ static int apply_entry(struct batch *batch, MDB_txn *txn, struct batch_account *
         return MDB_SUCCESS;
     account->record.entries++;
     answer(op, account);
-    result = append_journal(batch, txn, account, (enum journal_kind)op->entry.kind, &op->entry,
-                            &booked);
-    if (result == MDB_SUCCESS && op->key_bytes > 0)
-        result = store_key(batch, txn, &booked, batch->last_sequence, op->entry.time_us);
-    return result;
+    return append_journal(batch, txn, account, (enum journal_kind)op->entry.kind, &op->entry,
+                          &booked);
 }
 
 static int apply_opening(struct batch *batch, MDB_txn *txn, struct batch_account *account,
@@ -342,8 +305,7 @@ void batch_begin(struct batch *batch)
 {
     batch->undo_sequence = batch->last_sequence;
     batch->undo_time_us = batch->last_time_us;
-    batch->keys_stored = batch->keys_cleared = 0;
-    batch->accounts_count = 0;
+    batch->accounts_count = batch->keys_count = 0;
     if (batch->wal)
         wal_begin(batch->wal);
     memset(batch->slots, 0, sizeof batch->slots);
@@ -364,7 +326,7 @@ void batch_time(struct batch *batch, int64_t time_us)
 
 int batch_finish(struct batch *batch, MDB_txn *txn)
 {
-    return batch->recent ? MDB_SUCCESS : write_accounts(batch, txn);
+    return batch->wal ? MDB_SUCCESS : write_accounts(batch, txn);
 }
 
 int batch_apply(struct batch *batch, MDB_txn *txn, struct op **ops, uint32_t count, int64_t now_us,
@@ -380,11 +342,9 @@ int batch_apply(struct batch *batch, MDB_txn *txn, struct op **ops, uint32_t cou
             result = batch_one(batch, txn, ops[i]);
     if (result == MDB_SUCCESS)
         result = batch_finish(batch, txn);
-    batch->clear_until_us = batch->expiry_damaged ? INT64_MIN
-                                                  : key_now_us - batch->key_retention_us;
-    batch->clear_max = count + EXPIRED_PER_BATCH;
-    if (result == MDB_SUCCESS && batch_changed(batch))
-        result = batch_clear(batch, txn, batch->clear_until_us, batch->clear_max);
+    if (result == MDB_SUCCESS && !batch->wal && batch_changed(batch))
+        result = clear_keys(batch, txn, key_now_us - batch->key_retention_us,
+                            count + EXPIRED_PER_BATCH);
     return result;
 }
 
@@ -408,14 +368,13 @@ void batch_new(struct batch *batch, const struct environment *environment)
     batch->oldest_key_time_us = INT64_MIN;
 }
 
-int batch_rewind(struct batch *batch)
+static int find_end(struct batch *batch)
 {
     MDB_txn *txn;
     MDB_cursor *cursor;
     MDB_val key, value;
     struct journal_record last;
 
-    batch->oldest_key_time_us = INT64_MIN;
     int result = mdb_txn_begin(batch->environment->env, NULL, MDB_RDONLY, &txn);
     if (result != MDB_SUCCESS)
         return result;
@@ -441,5 +400,5 @@ int batch_open(struct batch *batch, const struct environment *environment, int64
 {
     batch_new(batch, environment);
     batch->key_retention_us = key_retention_us;
-    return batch_rewind(batch);
+    return find_end(batch);
 }

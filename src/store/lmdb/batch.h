@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * batch.h - what a batch of ops does to the ledger, inside one LMDB transaction.
+ * batch.h - what a batch of ops does to the ledger.
  *
- * Purpose    Apply ops in order: the key, the rule, the journal; then write each account once,
- *            however many of the batch's ops were its own.
+ * Purpose    Apply ops in order: the key, the rule, the journal; each account once, however many of
+ *            the batch's ops were its own. Either inside one LMDB transaction, or ahead of LMDB: then the
+ *            records go to the log, and accounts and keys stay here for the caller to keep.
  * Invariant  Journal sequences have no gap and times rise strictly, over restarts too,
  *            unless they were brought along (batch_time()). After
  *            batch_undo() the next batch begins where this one did.
@@ -11,7 +12,7 @@
  * Threads    The committer's.
  * Errors     An outcome for what concerns one op (no client, limit, a record that is wrong); an
  *            LMDB or errno code for what concerns the transaction, which the caller must abort.
- * Not here   Beginning, flushing, giving up: commit.c.
+ * Not here   Beginning, flushing, giving up: commit.c and ahead.c.
  */
 #ifndef CREBITO_STORE_LMDB_BATCH_H
 #define CREBITO_STORE_LMDB_BATCH_H
@@ -40,8 +41,8 @@ struct batch_account {
 struct batch {
     const struct environment *environment;
     int64_t key_retention_us;
-    struct wal *wal;       /* NULL, or where each journal record is added too */
-    struct recent *recent; /* NULL, or where accounts are found and, by the caller, put */
+    struct wal *wal;       /* NULL, or where records go instead of to LMDB, and then */
+    struct recent *recent; /* what LMDB does not have yet */
 
     /* Where the ledger ends. */
     uint64_t last_sequence;
@@ -53,15 +54,12 @@ struct batch {
     uint64_t undo_sequence;
     int64_t undo_time_us;
 
-    /* What batch_apply() has done besides: keys stored and cleared; those this old were, INT64_MIN
-     * none, and so many looked at. */
-    uint32_t keys_stored, keys_cleared;
-    int64_t clear_until_us;
-    uint32_t clear_max;
-
     uint32_t accounts_count;
     struct batch_account accounts[BATCH_OPS_MAX];
     uint16_t slots[BATCH_SLOTS]; /* 0: free; else 1 + index into accounts */
+
+    uint32_t keys_count; /* booked ahead by this batch */
+    struct recent_key keys[BATCH_OPS_MAX];
 };
 
 /* For a store that holds nothing yet. */
@@ -70,10 +68,7 @@ void batch_new(struct batch *batch, const struct environment *environment);
 /* Finds the journal's end. MDB_CORRUPTED: it cannot be read. */
 MUST_CHECK int batch_open(struct batch *batch, const struct environment *environment,
                           int64_t key_retention_us);
-/* The same again, and all else stays. */
-MUST_CHECK int batch_rewind(struct batch *batch);
-
-/* `now_us` is for the journal, `key_now_us` for how old keys are; Unix time both.
+/* `txn`: ahead of LMDB it is only read. `now_us` is for the journal, `key_now_us` for how old keys are; Unix time both.
  * Sets the outcome of every op that op_writes() and leaves the others alone; count <= BATCH_OPS_MAX. */
 MUST_CHECK int batch_apply(struct batch *batch, MDB_txn *txn, struct op **ops, uint32_t count,
                            int64_t now_us, int64_t key_now_us);
@@ -85,13 +80,6 @@ void batch_begin(struct batch *batch);
 void batch_time(struct batch *batch, int64_t time_us);
 MUST_CHECK int batch_one(struct batch *batch, MDB_txn *txn, struct op *op);
 MUST_CHECK int batch_finish(struct batch *batch, MDB_txn *txn);
-
-/* Forgets keys as old as `until_us`, looking at no more than `max` of the oldest. A page that is damaged is met
- * once: after that failure none is cleared any more. */
-MUST_CHECK int batch_clear(struct batch *batch, MDB_txn *txn, int64_t until_us, uint32_t max);
-
-MUST_CHECK int account_put(const struct environment *environment, MDB_txn *txn,
-                           const struct account_record *record);
 
 /* Did the last batch write anything? */
 bool batch_changed(const struct batch *batch);

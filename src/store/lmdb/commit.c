@@ -107,6 +107,14 @@ static void report_damage(const struct commit *commit, struct op **ops, uint32_t
             serving_damage(commit->serving, ops[i]->client);
 }
 
+static void tell_of_damaged_keys(struct commit *commit)
+{
+    if (commit->batch.expiry_damaged && !commit->told_of_damaged_keys)
+        log_line(LOG_ERROR, "a page of the keys is damaged: old keys are no longer cleared",
+                 "store", commit->serving->path, NULL);
+    commit->told_of_damaged_keys = commit->batch.expiry_damaged;
+}
+
 static enum outcome give_up(struct commit *commit, int result, enum outcome outcome)
 {
     serving_down(commit->serving, mdb_strerror(result));
@@ -206,11 +214,11 @@ static enum attempt book_at_once(struct commit *commit, struct op **ops, uint32_
 /* --- ahead of LMDB -------------------------------------------------------------------------- */
 
 /* What is acknowledged is in the log: where no way leads on, a restart books it. */
-static enum ahead_end checkpoint(struct commit *commit, int *ret_reason)
+static enum ahead_end step(struct commit *commit, enum ahead_end end, int reason)
 {
-    enum ahead_end end = ahead_checkpoint(commit->ahead, ret_reason);
+    tell_of_damaged_keys(commit);
     if (end == AHEAD_LOST)
-        (void)give_up(commit, *ret_reason, OUTCOME_DOWN);
+        (void)give_up(commit, reason, OUTCOME_DOWN);
     return end;
 }
 
@@ -222,7 +230,7 @@ static bool may_go_ahead(struct commit *commit, struct op **ops, uint32_t count)
     for (uint32_t i = 0; i < count; i++)
         if (ops[i]->kind != OP_ENTRY && ops[i]->kind != OP_LIMIT)
             return false;
-    return serving_state(commit->serving) == SERVING && !file_is_gone(commit->ahead->wal.fd) &&
+    return serving_state(commit->serving) == SERVING && !file_is_gone(ahead_file(commit->ahead)) &&
            environment_used_bytes(commit->environment) + pages * commit->environment->page_bytes <=
                commit->environment->map_bytes &&
            reserve_pages(commit, pages);
@@ -250,13 +258,21 @@ static enum attempt book_ahead(struct commit *commit, struct op **ops, uint32_t 
     return ATTEMPT_DONE;
 }
 
-static enum attempt attempt(struct commit *commit, struct op **ops, uint32_t count, int *ret_reason)
+/* `at_once`: the batch will be a commit by itself, and LMDB must have all before it. So it must where a
+ * checkpoint has failed: nothing is taken until it is known whether that was for good. */
+static enum ahead_end prepare(struct commit *commit, bool at_once, uint32_t count, int *ret_reason)
 {
     struct ahead *ahead = commit->ahead;
-    bool at_once = !ahead || !may_go_ahead(commit, ops, count);
-    enum ahead_end end = AHEAD_DONE;
-    if (ahead && (at_once || !ahead_has_room(ahead, count)))
-        end = checkpoint(commit, ret_reason);
+    enum ahead_end end = at_once || ahead->has_failed
+                             ? ahead_checkpoint(ahead, ret_reason)
+                             : ahead_make_room(ahead, count, ret_reason);
+    return step(commit, end, *ret_reason);
+}
+
+static enum attempt attempt(struct commit *commit, struct op **ops, uint32_t count, int *ret_reason)
+{
+    bool at_once = !commit->ahead || !may_go_ahead(commit, ops, count);
+    enum ahead_end end = commit->ahead ? prepare(commit, at_once, count, ret_reason) : AHEAD_DONE;
     if (end == AHEAD_UNDONE)
         return ATTEMPT_UNDONE;
     if (end == AHEAD_LOST) {
@@ -271,19 +287,25 @@ static enum attempt attempt(struct commit *commit, struct op **ops, uint32_t cou
                    : book_ahead(commit, ops, count, ret_reason);
 }
 
+/* One that found no room is tried again: there may be some later. */
 bool commit_settle(struct commit *commit, bool idle)
 {
     struct ahead *ahead = commit->ahead;
-    int64_t now_ms = serving_clock_ms();
-    if (!ahead || !ahead->txn || serving_state(commit->serving) == SERVING_DOWN)
+    int reason = 0;
+    if (!ahead || serving_state(commit->serving) == SERVING_DOWN)
         return false;
-    if (!idle && !ahead_is_long(ahead, now_ms))
-        return true;
-    int reason;
-    atomic_store(&commit->since_ms, now_ms);
-    enum ahead_end end = checkpoint(commit, &reason);
-    atomic_store(&commit->since_ms, 0);
-    return end == AHEAD_UNDONE; /* there may be room later */
+    int64_t now_ms = serving_clock_ms();
+    bool due = (idle || ahead_is_long(ahead, now_ms)) && !ahead_is_resting(ahead, now_ms);
+    (void)step(commit, ahead_advance(ahead, due, &reason), reason);
+    return ahead_has_any(ahead) && serving_state(commit->serving) != SERVING_DOWN;
+}
+
+bool commit_end(struct commit *commit)
+{
+    struct ahead *ahead = commit->ahead;
+    int reason = 0;
+    return serving_state(commit->serving) != SERVING_DOWN &&
+           (!ahead || step(commit, ahead_checkpoint(ahead, &reason), reason) == AHEAD_DONE);
 }
 
 /* --- one op that cannot be booked ----------------------------------------------------------- */
@@ -293,13 +315,10 @@ static bool judge(struct commit *commit, struct op *op)
 {
     MDB_txn *txn;
     int reason, result;
-    if (commit->ahead && commit->ahead->txn) {
+    if (commit->ahead) {
         int64_t now_us = commit_clock_us();
-        enum ahead_end end = ahead_judge(commit->ahead, op, now_us, key_clock_us(commit, now_us),
-                                         &reason);
-        if (end == AHEAD_LOST)
-            (void)give_up(commit, reason, OUTCOME_DOWN);
-        return end == AHEAD_DONE;
+        return ahead_judge(commit->ahead, op, now_us, key_clock_us(commit, now_us), &reason) ==
+               AHEAD_DONE;
     }
     result = mdb_txn_begin(commit->environment->env, NULL, 0, &txn);
     if (result != MDB_SUCCESS)
@@ -337,13 +356,10 @@ static enum outcome judge_alone(struct commit *commit, struct op *op, int reason
 }
 
 /* Clearing old keys met a damaged page. That decides no entry's fate: book without clearing. */
-static bool book_without_clearing(const struct commit *commit, bool damaged_before)
+static bool book_without_clearing(struct commit *commit, bool damaged_before)
 {
-    if (damaged_before || !commit->batch.expiry_damaged)
-        return false;
-    log_line(LOG_ERROR, "a page of the keys is damaged: old keys are no longer cleared", "store",
-             commit->serving->path, NULL);
-    return true;
+    tell_of_damaged_keys(commit);
+    return commit->batch.expiry_damaged && !damaged_before;
 }
 
 static void commit_some(struct commit *commit, struct op **ops, uint32_t count)

@@ -12,7 +12,7 @@
  *            of memory, and after LMDB's own latch), so that one
  *            op's misfortune is not another's.
  * Ownership  Borrows the environment, what the readers see and the state.
- * Threads    The committer's; commit_stuck() is for any.
+ * Threads    The committer's; commit_end() when that has ended, commit_stuck() for any.
  * Errors     Outcomes; a change of state goes through serving.h, which logs it.
  * Not here   What an op does to the ledger: batch.h.
  */
@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "must_check.h"
 #include "store/lmdb/ahead.h"
 #include "store/lmdb/batch.h"
 #include "store/lmdb/environment.h"
@@ -38,6 +39,7 @@ struct commit {
     struct batch batch;
     struct space space;
     bool map_full;     /* the last entry did not fit: only a commit disproves it */
+    bool told_of_damaged_keys; /* the log was */
     bool clock_behind; /* the journal's end lies ahead of the clock, and the log said so */
     int64_t opened_us; /* the clock at opening, and a clock that is never set */
     int64_t opened_ms;
@@ -51,9 +53,12 @@ void commit_begin(struct commit *commit);
 /* Sets the outcome of every op. */
 void commit_ops(struct commit *commit, struct op **ops, uint32_t count);
 
-/* Answers are out: do what can wait. `idle`: nothing comes in. True: there is something left for when
- * nothing does. */
+/* Answers are out: do what can wait, without waiting for it. `idle`: nothing comes in. True: there is
+ * something left for when nothing does. */
 bool commit_settle(struct commit *commit, bool idle);
+
+/* Nothing comes any more, and this may be on another thread. True: LMDB has all that was answered. */
+MUST_CHECK bool commit_end(struct commit *commit);
 
 /* Has a batch been under way for longer than anybody waits for its answers? */
 bool commit_stuck(const struct commit *commit);

@@ -30,10 +30,13 @@ enum { CLIENTS = sizeof challenge_clients / sizeof challenge_clients[0] };
 
 enum { LOOK_AROUND_MS = 1000 };
 
-enum { OTHER_VIEWS = 2 }; /* besides those of the submitters */
+enum {
+    OTHER_VIEWS = 2,     /* besides those of the submitters */
+    OTHER_SNAPSHOTS = 1, /* besides those of the views */
+};
 
 static_assert(
-    SUBMITTERS_MAX + OTHER_VIEWS + 16 <= ENVIRONMENT_READERS_MAX,
+    SUBMITTERS_MAX + OTHER_VIEWS + OTHER_SNAPSHOTS + 16 <= ENVIRONMENT_READERS_MAX,
     "other processes read too: audits, copies, exports, and those of them that were killed");
 
 struct owner {
@@ -183,9 +186,9 @@ void owner_close(struct owner *owner)
         owner_socket_free(owner->socket);
     close_views(owner);
     /* Only durable = false has left anything to flush. */
-    bool whole = serving_state(&owner->serving) != SERVING_DOWN &&
+    bool whole = commit_end(&owner->commit) &&
                  mdb_env_sync(owner->environment.env, 1) == MDB_SUCCESS;
-    close_ahead(owner, whole && !(owner->ahead && owner->ahead->txn));
+    close_ahead(owner, whole);
     environment_close(&owner->environment);
     folder_release(&owner->folder);
     free(owner);

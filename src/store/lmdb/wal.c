@@ -2,9 +2,9 @@
  *
  * wal.c - see wal.h.
  *
- * A block: magic 4, its bytes 4, ledger's created_us 8, lap 8, sequence 8, number 8, clear_until_us 8,
- * clear_max 4, records 4; each record: value's size 1, key's size 1, value, key; CRC 4; zeros up to the
- * next multiple of WAL_ALIGN_BYTES.
+ * A block: magic 4, its bytes 4, ledger's created_us 8, lap 8, sequence 8, number 8, records 4;
+ * each record: value's size 1, key's size 1, value, key; CRC 4; zeros up to the next multiple of
+ * WAL_ALIGN_BYTES.
  */
 #define _GNU_SOURCE
 #include "store/lmdb/wal.h"
@@ -21,7 +21,13 @@
 #include "store/lmdb/crc32c.h"
 #include "store/lmdb/folder.h"
 
-enum { MAGIC = 0x4c415743 /* "CWAL" */, HEADER_BYTES = 56, CRC_BYTES = 4, ZEROS_BYTES = 64 << 10 };
+enum {
+    MAGIC = 0x4c415743 /* "CWAL" */,
+    HEADER_BYTES = 44,
+    CRC_BYTES = 4,
+    ZEROS_BYTES = 64 << 10,
+    FILE_BYTES = WAL_HALVES * WAL_BYTES,
+};
 
 static_assert(HEADER_BYTES + BATCH_OPS_MAX * WAL_RECORD_BYTES_MAX + CRC_BYTES <=
                   WAL_BLOCK_BYTES_MAX,
@@ -31,20 +37,17 @@ static_assert(WAL_BYTES % WAL_ALIGN_BYTES == 0 && WAL_BLOCK_BYTES_MAX % WAL_ALIG
 
 /* --- the file ------------------------------------------------------------------------------- */
 
-/* Written once, so that later writes change nothing but the bytes themselves. Only what is missing:
- * one that was cut short may begin with blocks. Where it does not fit, what has been added goes again,
- * for it would take room from the data file. */
-static bool fill(int fd, off_t from)
+/* Written once, so that later writes change nothing but the bytes themselves. */
+static bool fill(int fd, off_t from, off_t end)
 {
     static const char zeros[ZEROS_BYTES];
-    for (off_t at = from; at < WAL_BYTES;) {
-        ssize_t written = pwrite(fd, zeros, sizeof zeros, at);
+    for (off_t at = from; at < end;) {
+        size_t rest = (size_t)(end - at);
+        ssize_t written = pwrite(fd, zeros, rest < sizeof zeros ? rest : sizeof zeros, at);
         if (written < 0 && errno == EINTR)
             continue;
         if (written <= 0) {
-            int reason = written < 0 ? errno : ENOSPC;
-            (void)!ftruncate(fd, from);
-            errno = reason;
+            errno = written < 0 ? errno : ENOSPC;
             return false;
         }
         at += written;
@@ -52,16 +55,25 @@ static bool fill(int fd, off_t from)
     return fsync(fd) == 0;
 }
 
+/* Only what is missing: one that was cut short may begin with blocks. Where it does not fit, what has been
+ * added goes again, for it would take room from the data file. */
 static bool complete(int fd)
 {
     struct stat status;
-    return fstat(fd, &status) == 0 && (status.st_size >= WAL_BYTES || fill(fd, status.st_size));
+    if (fstat(fd, &status) != 0)
+        return false;
+    if (status.st_size >= FILE_BYTES || fill(fd, status.st_size, FILE_BYTES))
+        return true;
+    int reason = errno;
+    (void)!ftruncate(fd, status.st_size);
+    errno = reason;
+    return false;
 }
 
 bool wal_wipe(struct wal *wal)
 {
     wal_restart(wal);
-    return fill(wal->fd, 0);
+    return fill(wal->fd, (off_t)wal->begin, (off_t)(wal->begin + WAL_BYTES));
 }
 
 /* What root makes beside somebody's data would lock them out of it. */
@@ -72,10 +84,11 @@ static void give_to_owner(int fd, int folder_fd)
         (void)!fchown(fd, data.st_uid, data.st_gid); /* else it is as it would be without this */
 }
 
-bool wal_open(struct wal *wal, int folder_fd, bool durable, int64_t created_us)
+bool wal_open(struct wal *wal, int folder_fd, uint32_t half, bool durable, int64_t created_us)
 {
     int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (durable ? O_DSYNC : 0);
-    *wal = (struct wal){.fd = -1, .created_us = created_us};
+    assert(half < WAL_HALVES);
+    *wal = (struct wal){.fd = -1, .begin = (uint64_t)half * WAL_BYTES, .created_us = created_us};
     int fd = openat(folder_fd, FOLDER_WAL, flags, 0600);
     if (fd < 0)
         return false;
@@ -118,7 +131,7 @@ bool wal_has_room(const struct wal *wal)
 }
 
 /* Returns how many bytes to write. */
-static size_t seal(struct wal *wal, const struct wal_block *block)
+static size_t seal(struct wal *wal, uint64_t sequence)
 {
     size_t bytes = wal->bytes + CRC_BYTES;
     size_t whole = (bytes + WAL_ALIGN_BYTES - 1) / WAL_ALIGN_BYTES * WAL_ALIGN_BYTES;
@@ -126,11 +139,9 @@ static size_t seal(struct wal *wal, const struct wal_block *block)
     put_u32(&writer, MAGIC);
     put_u32(&writer, (uint32_t)bytes);
     put_i64(&writer, wal->created_us);
-    put_u64(&writer, wal->at == 0 ? block->sequence : wal->lap);
-    put_u64(&writer, block->sequence);
+    put_u64(&writer, wal->at == 0 ? sequence : wal->lap);
+    put_u64(&writer, sequence);
     put_u64(&writer, wal->batches + (wal->records > 0));
-    put_i64(&writer, block->clear_until_us);
-    put_u32(&writer, block->clear_max);
     put_u32(&writer, wal->records);
     writer.at = wal->block + wal->bytes;
     put_u32(&writer, crc32c_extend(0, wal->block, wal->bytes));
@@ -138,12 +149,13 @@ static size_t seal(struct wal *wal, const struct wal_block *block)
     return whole;
 }
 
-int wal_write(struct wal *wal, const struct wal_block *block)
+int wal_write(struct wal *wal, uint64_t sequence)
 {
-    size_t bytes = seal(wal, block), done = 0;
-    assert(wal_has_room(wal) && (wal->at == 0 || block->sequence == wal->next));
+    size_t bytes = seal(wal, sequence), done = 0;
+    assert(wal_has_room(wal) && (wal->at == 0 || sequence == wal->next));
     while (done < bytes) {
-        ssize_t written = pwrite(wal->fd, wal->block + done, bytes - done, (off_t)(wal->at + done));
+        ssize_t written = pwrite(wal->fd, wal->block + done, bytes - done,
+                                 (off_t)(wal->begin + wal->at + done));
         if (written < 0 && errno == EINTR)
             continue;
         if (written <= 0)
@@ -151,19 +163,21 @@ int wal_write(struct wal *wal, const struct wal_block *block)
         done += (size_t)written;
     }
     if (wal->at == 0)
-        wal->lap = block->sequence;
-    wal->next = block->sequence + wal->records;
+        wal->lap = sequence;
+    wal->next = sequence + wal->records;
     wal->at += bytes;
     wal->batches += wal->records > 0;
     return 0;
 }
 
-/* To `read`; returns how many bytes there are. */
+/* To `read`; returns how many bytes there are in this half. */
 static size_t read_at(struct wal *wal, uint64_t at)
 {
+    uint64_t rest = WAL_BYTES - at;
+    size_t size = rest < sizeof wal->read ? (size_t)rest : sizeof wal->read;
     ssize_t got;
     do
-        got = pread(wal->fd, wal->read, sizeof wal->read, (off_t)at);
+        got = pread(wal->fd, wal->read, size, (off_t)(wal->begin + at));
     while (got < 0 && errno == EINTR);
     if (got < 0)
         wal->error = errno;
@@ -186,10 +200,9 @@ void wal_close(struct wal *wal, uint64_t sequence)
     if (wal->fd < 0)
         return;
     if (sequence > 0) {
-        const struct wal_block closed = {.sequence = sequence, .clear_until_us = INT64_MIN};
         wal_begin(wal);
         wal_restart(wal);
-        (void)!wal_write(wal, &closed); /* else somebody looks at it, and finds nothing to book */
+        (void)!wal_write(wal, sequence); /* else somebody looks at it, and finds nothing to book */
     }
     close(wal->fd);
     wal->fd = -1;
@@ -217,8 +230,6 @@ static bool decode(struct wal_block *ret, struct header *ret_header, const uint8
     header.lap = get_u64(&reader);
     block.sequence = get_u64(&reader);
     header.number = get_u64(&reader);
-    block.clear_until_us = get_i64(&reader);
-    block.clear_max = get_u32(&reader);
     block.records = get_u32(&reader);
     if (reader.wrong || !ours || header.bytes < HEADER_BYTES + CRC_BYTES || header.bytes > size ||
         block.records > BATCH_OPS_MAX)
@@ -282,7 +293,7 @@ static bool find(struct wal *wal, uint64_t *at, struct wal_block *ret, struct he
     while (*at < WAL_BYTES) {
         uint64_t here = *at;
         *at += WAL_ALIGN_BYTES;
-        if (pread(wal->fd, magic, sizeof magic, (off_t)here) == sizeof magic &&
+        if (pread(wal->fd, magic, sizeof magic, (off_t)(wal->begin + here)) == sizeof magic &&
             u32_at(magic) == MAGIC && decode(ret, ret_header, wal->read, read_at(wal, here)))
             return true;
     }
@@ -310,45 +321,56 @@ bool wal_goes_beyond(struct wal *wal, uint64_t sequence)
 
 /* --- without its ledger --------------------------------------------------------------------- */
 
-/* The first block that is whole, whosever it is. */
-static bool look(const char *folder, struct wal *wal, struct wal_block *ret)
+static int open_alone(const char *folder)
 {
     char name[4096];
-    struct header header;
     snprintf(name, sizeof name, "%s/" FOLDER_WAL, folder);
-    *wal = (struct wal){.fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-    if (wal->fd < 0)
-        return false;
+    return open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
+/* The first block of a half that is whole, whosever it is. */
+static bool look(int fd, uint32_t half, struct wal *wal, struct wal_block *ret)
+{
+    struct header header;
     uint64_t at = 0;
-    if (find(wal, &at, ret, &header)) {
+    *wal = (struct wal){.fd = fd, .begin = (uint64_t)half * WAL_BYTES};
+    bool found = find(wal, &at, ret, &header);
+    if (found)
         wal->created_us = header.created_us;
-        return true;
-    }
-    close(wal->fd);
-    errno = 0;
-    return false;
+    return found;
 }
 
 bool wal_was_left(const char *folder)
 {
     struct wal wal;
     struct wal_block block;
-    errno = 0;
-    if (!look(folder, &wal, &block))
-        return errno != 0 && errno != ENOENT; /* whoever may read it is the one to say */
-    close(wal.fd);
-    return block.records > 0;
+    bool left = false;
+    int fd = open_alone(folder);
+    if (fd < 0)
+        return errno != ENOENT; /* whoever may read it is the one to say */
+    for (uint32_t half = 0; half < WAL_HALVES; half++)
+        left = left || (look(fd, half, &wal, &block) && block.records > 0);
+    close(fd);
+    return left;
 }
 
 uint64_t wal_batches(const char *folder)
 {
     struct wal wal;
     struct wal_block block;
-    if (!look(folder, &wal, &block))
+    uint64_t batches = 0;
+    int fd = open_alone(folder);
+    if (fd < 0)
         return 0;
-    wal_rewind(&wal);
-    while (wal_next(&wal, &block))
-        continue;
-    close(wal.fd);
-    return wal.batches;
+    for (uint32_t half = 0; half < WAL_HALVES; half++) {
+        if (!look(fd, half, &wal, &block))
+            continue;
+        wal_rewind(&wal);
+        while (wal_next(&wal, &block))
+            continue;
+        if (wal.batches > batches)
+            batches = wal.batches;
+    }
+    close(fd);
+    return batches;
 }

@@ -6,13 +6,14 @@
  *            batch is first written here, one block after the other into a file that is there already,
  *            and LMDB gets many batches at once, in a checkpoint. After a crash the blocks since the last
  *            checkpoint are booked again. docs/decisions/0016-write-ahead.md has the layout.
- * Invariant  A lap is the blocks since the last checkpoint, from the file's begin on: the records of a lap
- *            follow each other without a gap, and each block names the lap's first record and the
- *            ledger. So blocks of an older lap, or of another ledger, or torn ones end a reading
+ * Invariant  The file has two halves, each a log by itself: while a checkpoint brings one to LMDB, batches go
+ *            on in the other. A lap is a half's blocks since it was last begun, from the half's begin on: the
+ *            records of a lap follow each other without a gap, and each block names the lap's first record and
+ *            the ledger. So blocks of an older lap, or of another ledger, or torn ones end a reading
  *            and are never taken for part of it. No block is ever written over in its own lap, and
  *            none begun before the one before it is on disk.
  * Ownership  Owns its descriptor and its two buffers.
- * Threads    One at a time.
+ * Threads    One at a time for each half.
  * Errors     errno from opening and writing. A block that is not whole is the end of the lap.
  * Not here   Booking: ahead.h.
  */
@@ -27,19 +28,18 @@
 #include "store/lmdb/record.h"
 
 enum {
-    WAL_BYTES = 4 << 20,
+    WAL_HALVES = 2,
+    WAL_BYTES = 4 << 20, /* of a half */
     WAL_ALIGN_BYTES = 4096, /* blocks share no sector, so that a torn write harms no other's */
     WAL_RECORD_BYTES_MAX = 2 + JOURNAL_RECORD_BYTES_MAX + IDEMPOTENCY_KEY_BYTES_MAX,
-    WAL_BLOCK_BYTES_MAX = (60 + BATCH_OPS_MAX * WAL_RECORD_BYTES_MAX + WAL_ALIGN_BYTES - 1) /
+    WAL_BLOCK_BYTES_MAX = (48 + BATCH_OPS_MAX * WAL_RECORD_BYTES_MAX + WAL_ALIGN_BYTES - 1) /
                           WAL_ALIGN_BYTES * WAL_ALIGN_BYTES,
 };
 
-/* One batch. Its keys that were past their time were cleared after it; that, too, is done again. */
+/* One batch. */
 struct wal_block {
     uint64_t sequence;       /* of its first record */
     uint32_t records;        /* 0: the ledger was closed, and nothing is to be booked again */
-    int64_t clear_until_us;  /* keys that old were cleared, INT64_MIN: none */
-    uint32_t clear_max;      /* and so many looked at */
     const uint8_t *at, *end; /* of its records, not read yet */
 };
 
@@ -49,8 +49,10 @@ struct wal_record {
     uint8_t value_bytes, key_bytes; /* key_bytes 0: none */
 };
 
+/* A half. */
 struct wal {
     int fd;             /* -1: there is none */
+    uint64_t begin;     /* where it is in the file, bytes; places below are from there */
     int64_t created_us; /* the ledger's */
     uint64_t lap;       /* the lap's first sequence; 0: not known yet */
     uint64_t next;      /* sequence after the lap's last */
@@ -63,10 +65,11 @@ struct wal {
     uint8_t block[WAL_BLOCK_BYTES_MAX], read[WAL_BLOCK_BYTES_MAX];
 };
 
-/* Opens the file, or makes it. `durable`: a block that has been written survives a power cut. False: errno
+/* Opens a half of the file, 0 or 1, or makes the file. `durable`: a block that has been written survives a power cut. False: errno
  * says why there is none. */
-MUST_CHECK bool wal_open(struct wal *wal, int folder_fd, bool durable, int64_t created_us);
-/* `sequence`: the ledger is whole without this file, and its next record is that one; 0: it is not. */
+MUST_CHECK bool wal_open(struct wal *wal, int folder_fd, uint32_t half, bool durable,
+                         int64_t created_us);
+/* `sequence`: the ledger is whole without this half, and its next record is that one; 0: it is not. */
 void wal_close(struct wal *wal, uint64_t sequence);
 
 /* Has the folder a log that was not closed, or that cannot be looked at? (It may hold nothing that the
@@ -83,14 +86,14 @@ void wal_add(struct wal *wal, const uint8_t *value, size_t value_bytes, const ui
              size_t key_bytes);
 /* Is there room for one more block in the lap? */
 bool wal_has_room(const struct wal *wal);
-/* 0, and it is durable; or an errno, and it is not known whether the file has it. */
-MUST_CHECK int wal_write(struct wal *wal, const struct wal_block *block);
+/* `sequence`: of its first record. 0, and it is durable; or an errno, and it is not known whether the file has it. */
+MUST_CHECK int wal_write(struct wal *wal, uint64_t sequence);
 /* After a failure: would the next opening take the block for written all the same? */
 bool wal_has_it(struct wal *wal);
-/* The ledger has all of the lap: the next block begins another. */
+/* The ledger has all of the lap: the half's next block begins another. */
 void wal_restart(struct wal *wal);
 
-/* As when it was made: nothing that it has is wanted any more. False: errno says why not. */
+/* The half as when it was made: nothing that it has is wanted any more. False: errno says why not. */
 MUST_CHECK bool wal_wipe(struct wal *wal);
 
 /* Is it another ledger's, which was not closed? */
