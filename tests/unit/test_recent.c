@@ -191,6 +191,146 @@ static void random_puts_and_clears_agree_with_a_model(void **state)
     }
 }
 
+/* --- two generations -------------------------------------------------------------------------- */
+
+static void what_is_young_is_found_before_what_is_old_and_stays_when_that_goes(void **state)
+{
+    (void)state;
+    put(1, 10);
+    put(2, 20);
+    recent_turn(&recent);
+    assert_int_equal(recent_young(&recent)->accounts_count, 0);
+    assert_int_equal(recent_old(&recent)->accounts_count, 2);
+    expect(1, 10);
+    put(1, 11);
+    put(3, 30);
+    expect(1, 11);
+    expect(2, 20);
+    expect(3, 30);
+    recent_forget(&recent);
+    assert_int_equal(recent_old(&recent)->records, 0);
+    assert_int_equal(recent_old(&recent)->accounts_count, 0);
+    expect(1, 11);
+    expect(2, 0);
+    expect(3, 30);
+    recent_turn(&recent);
+    expect(1, 11);
+    put(2, 21);
+    recent_forget(&recent);
+    expect(1, 0);
+    expect(2, 21);
+}
+
+static void turn(const void *argument)
+{
+    (void)argument;
+    recent_turn(&recent);
+}
+
+static void what_is_old_is_not_taken_for_young_again(void **state)
+{
+    (void)state;
+    put(1, 10);
+    recent_turn(&recent);
+    assert_true(asserts(turn, NULL));
+    recent_forget(&recent);
+    recent_turn(&recent);
+}
+
+/* --- keys --------------------------------------------------------------------------------------- */
+
+static struct recent_key key_of(uint32_t number)
+{
+    struct recent_key key = {.record = {.sequence = number, .client = number % 7}};
+    key.key_bytes = (uint8_t)(5 + number % (IDEMPOTENCY_KEY_BYTES_MAX - 4));
+    memset(key.key, 'x', sizeof key.key);
+    memcpy(key.key + key.key_bytes - 4, &number, 4); /* they differ at their end */
+    return key;
+}
+
+static void put_key(uint32_t number)
+{
+    struct recent_key key = key_of(number);
+    recent_lock(&recent);
+    recent_put_key(&recent, &key);
+    recent_unlock(&recent);
+    recent_young(&recent)->records++;
+}
+
+static void expect_key(uint32_t number, bool there)
+{
+    struct recent_key key = key_of(number);
+    const struct recent_key *found = recent_find_key(&recent, key.key, key.key_bytes);
+    assert_int_equal(found != NULL, there);
+    if (found)
+        assert_int_equal(found->record.sequence, number);
+}
+
+static void put_one_key_more(const void *argument)
+{
+    const uint32_t *number = argument;
+    put_key(*number);
+}
+
+static void keys_are_found_in_both_generations_as_long_as_those_are_there(void **state)
+{
+    (void)state;
+    uint32_t last = RECENT_MAX + 1, again = 1;
+    for (uint32_t number = 1; number <= RECENT_MAX; number++)
+        put_key(number);
+    assert_true(asserts(put_one_key_more, &last)); /* there is no room */
+    recent_turn(&recent);
+    assert_int_equal(recent_young(&recent)->keys_count, 0);
+    put_key(last);
+    for (uint32_t number = 1; number <= last; number++)
+        expect_key(number, true);
+    expect_key(last + 1, false);
+    for (uint32_t i = 0; i < RECENT_MAX; i++) /* in the order of their booking */
+        assert_int_equal(recent_old(&recent)->keys[i].record.sequence, 1 + i);
+    recent_forget(&recent);
+    for (uint32_t number = 1; number < last; number++)
+        expect_key(number, false);
+    expect_key(last, true);
+    assert_true(asserts(put_one_key_more, &last)); /* it is there */
+    put_key(again);
+    expect_key(again, true);
+    assert_int_equal(recent_young(&recent)->keys_count, 2);
+}
+
+static void a_key_is_not_another_that_begins_or_ends_like_it(void **state)
+{
+    (void)state;
+    struct recent_key key = key_of(1), other;
+    put_key(1);
+    for (uint8_t bytes = 1; bytes <= IDEMPOTENCY_KEY_BYTES_MAX; bytes++)
+        assert_int_equal(recent_find_key(&recent, key.key, bytes) != NULL, bytes == key.key_bytes);
+    for (uint8_t at = 0; at < key.key_bytes; at++) {
+        other = key;
+        other.key[at] ^= 1;
+        assert_null(recent_find_key(&recent, other.key, other.key_bytes));
+    }
+}
+
+/* Whose places follow from the keys alone would let a client choose some that meet. */
+static void the_same_key_has_another_place_elsewhere(void **state)
+{
+    (void)state;
+    static struct recent other;
+    unsigned same = 0;
+    enum { KEYS = 50 };
+    recent_init(&other);
+    for (uint32_t number = 1; number <= KEYS; number++) {
+        struct recent_key key = key_of(number);
+        recent_put_key(&other, &key);
+        recent_put_key(&recent, &key);
+    }
+    const struct generation *one = recent_young(&recent), *two = recent_young(&other);
+    for (size_t slot = 0; slot < RECENT_SLOTS; slot++)
+        same += one->key_slots[slot] != 0 && one->key_slots[slot] == two->key_slots[slot];
+    assert_true(same < KEYS / 2);
+    recent_free(&other);
+}
+
 /* --- a reader beside the committer ------------------------------------------------------------ */
 
 enum { SEEN_ENOUGH = 3000, CLIENT = 7, OTHERS = 50 };
@@ -225,8 +365,10 @@ static void who_reads_beside_the_committer_sees_one_record_and_never_an_older_on
     for (int64_t number = 1; !atomic_load(&seen_enough); number++) {
         put(CLIENT, number);
         put(CLIENT + 1 + (uint32_t)(number % OTHERS) * RECENT_SLOTS, number);
-        if (number % 1000 == 0)
-            forget_all();
+        if (number % 1000 == 0) {
+            recent_forget(&recent);
+            recent_turn(&recent);
+        }
     }
     assert_int_equal(pthread_join(reader, NULL), 0);
     assert_false(atomic_load(&mixed));
@@ -243,6 +385,11 @@ int main(void)
         TEST(it_takes_as_many_as_it_says_and_no_more),
         TEST(clients_that_want_one_place_are_told_apart),
         TEST(random_puts_and_clears_agree_with_a_model),
+        TEST(what_is_young_is_found_before_what_is_old_and_stays_when_that_goes),
+        TEST(what_is_old_is_not_taken_for_young_again),
+        TEST(keys_are_found_in_both_generations_as_long_as_those_are_there),
+        TEST(a_key_is_not_another_that_begins_or_ends_like_it),
+        TEST(the_same_key_has_another_place_elsewhere),
         TEST(who_reads_beside_the_committer_sees_one_record_and_never_an_older_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -263,9 +263,15 @@ static enum attempt book_ahead(struct commit *commit, struct op **ops, uint32_t 
 static enum ahead_end prepare(struct commit *commit, bool at_once, uint32_t count, int *ret_reason)
 {
     struct ahead *ahead = commit->ahead;
+    if (commit->reason_not_to_go_on != 0) { /* nor for a half of the batch */
+        *ret_reason = commit->reason_not_to_go_on;
+        return AHEAD_UNDONE;
+    }
     enum ahead_end end = at_once || ahead->has_failed
                              ? ahead_checkpoint(ahead, ret_reason)
                              : ahead_make_room(ahead, count, ret_reason);
+    if (end == AHEAD_UNDONE)
+        commit->reason_not_to_go_on = *ret_reason;
     return step(commit, end, *ret_reason);
 }
 
@@ -400,6 +406,7 @@ void commit_ops(struct commit *commit, struct op **ops, uint32_t count)
     int64_t now_ms = serving_clock_ms();
     atomic_store(&commit->since_ms, now_ms);
     forget_dead_readers(commit, now_ms);
+    commit->reason_not_to_go_on = 0;
     if (file_is_gone(commit->space.fd))
         serving_down(commit->serving, "its data file has been deleted");
     commit_some(commit, ops, count);

@@ -40,6 +40,7 @@ struct commit {
     struct space space;
     bool map_full;     /* the last entry did not fit: only a commit disproves it */
     bool told_of_damaged_keys; /* the log was */
+    int reason_not_to_go_on; /* of this batch: why a checkpoint before it found no way; 0: none did */
     bool clock_behind; /* the journal's end lies ahead of the clock, and the log said so */
     int64_t opened_us; /* the clock at opening, and a clock that is never set */
     int64_t opened_ms;
