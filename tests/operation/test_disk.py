@@ -365,4 +365,6 @@ def test_a_damaged_page_of_old_keys_refuses_no_entry(new_bank):
     for client in (1, 2, 3):
         assert new_bank.post(client, 5).status == 200
     assert new_bank.balance(1) == 10
+    new_bank.stop()
     assert new_bank.log.count("old keys are no longer cleared") == 1
+    assert new_bank.start().balance(1) == 10

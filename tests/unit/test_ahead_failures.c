@@ -427,6 +427,27 @@ static void keys_on_a_damaged_page_are_in_no_checkpoints_way(void **state)
     expect_undone();
 }
 
+/* Then a key is there for good, and is known as ever. */
+static void where_keys_by_age_cannot_be_written_entries_are_booked_all_the_same(void **state)
+{
+    (void)state;
+    enum { EXPIRY = 3 }; /* after two records and the key */
+    size_t txn = twin_last_txn();
+    begin_with_some_booked();
+    fail_one("mdb_put", EXPIRY, MDB_CORRUPTED);
+    twin_checkpoint();
+    assert_true(fail_none());
+    assert_int_equal(twin_last_txn(), txn + 1);
+    assert_false(twin.batch.expiry_damaged);
+    book(1, "old"); /* known */
+    book(1, "new");
+    twin_checkpoint();
+    twin_reopen();
+    assert_int_equal(twin.batch.last_sequence, booked);
+    book(1, "old");
+    book(1, "new");
+}
+
 /* --- opening fails ---------------------------------------------------------------------------- */
 
 static void an_opening_that_fails_says_why_and_the_next_one_has_all(void **state)
@@ -480,6 +501,7 @@ int main(void)
         TEST(a_checkpoint_that_fails_anywhere_has_lost_nothing),
         TEST(a_checkpoint_without_room_is_made_later),
         TEST(keys_on_a_damaged_page_are_in_no_checkpoints_way),
+        TEST(where_keys_by_age_cannot_be_written_entries_are_booked_all_the_same),
         TEST(an_opening_that_fails_says_why_and_the_next_one_has_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,6 +94,20 @@ static void keep_key(struct batch *batch, const struct booked_key *booked,
     memcpy(key->key, booked->bytes, booked->size);
 }
 
+static int store_key(struct batch *batch, MDB_txn *txn, const struct booked_key *booked,
+                     const struct journal_record *record)
+{
+    int64_t time_us = record->entry.time_us;
+    int result = tables_put_key(batch->environment, txn, booked->bytes, booked->size,
+                                record->sequence);
+    if (result != MDB_SUCCESS)
+        return result;
+    if (time_us < batch->oldest_key_time_us)
+        batch->oldest_key_time_us = time_us;
+    return tables_put_expiry(batch->environment, txn, booked->bytes, booked->size,
+                             record->sequence, time_us);
+}
+
 /* The account has changed in memory; now its record, and so the change's place in the order. */
 static int append_journal(struct batch *batch, MDB_txn *txn, struct batch_account *account,
                           enum journal_kind kind, const struct entry *entry,
@@ -123,12 +137,8 @@ static int append_journal(struct batch *batch, MDB_txn *txn, struct batch_accoun
         return MDB_SUCCESS;
     }
     int result = tables_put_journal(batch->environment, txn, record.sequence, bytes, size);
-    if (result != MDB_SUCCESS || booked->size == 0)
-        return result;
-    if (record.entry.time_us < batch->oldest_key_time_us)
-        batch->oldest_key_time_us = record.entry.time_us;
-    return tables_put_key(batch->environment, txn, booked->bytes, booked->size, record.sequence,
-                          record.entry.time_us);
+    return result == MDB_SUCCESS && booked->size > 0 ? store_key(batch, txn, booked, &record)
+                                                     : result;
 }
 
 static int read_journal(const struct batch *batch, MDB_txn *txn, uint64_t sequence,
@@ -211,14 +221,14 @@ static int look_up_key(const struct batch *batch, MDB_txn *txn, struct op *op,
     return replay_stored(batch, txn, op, sequence);
 }
 
-/* Keys that are past their time. A page that is damaged is met once. */
+/* Keys that are past their time. A page that is damaged is met once: the transaction is lost then, but not the
+ * entries. */
 static int clear_keys(struct batch *batch, MDB_txn *txn, int64_t until_us, uint32_t max)
 {
     if (batch->expiry_damaged)
         return MDB_SUCCESS;
     int result = tables_clear_keys(batch->environment, txn, until_us, max,
                                    &batch->oldest_key_time_us);
-    /* The transaction is lost, but not the entries: without this they can be booked. */
     batch->expiry_damaged = tables_are_damaged(result); /* for good */
     return result;
 }

@@ -40,17 +40,29 @@ static int write_journal(const struct checkpoint_job *job, MDB_txn *txn)
     return result;
 }
 
+static int write_expiry(struct checkpoint_job *job, MDB_txn *txn, const struct recent_key *key)
+{
+    int64_t time_us = key->record.entry.time_us;
+    if (job->skips_expiry)
+        return MDB_SUCCESS;
+    if (time_us < job->oldest_key_time_us)
+        job->oldest_key_time_us = time_us;
+    int result = tables_put_expiry(job->environment, txn, key->key, key->key_bytes,
+                                   key->record.sequence, time_us);
+    job->skips_expiry = tables_are_damaged(result);
+    return result;
+}
+
 static int write_keys(struct checkpoint_job *job, MDB_txn *txn)
 {
     const struct generation *generation = job->generation;
     int result = MDB_SUCCESS;
     for (uint32_t i = 0; result == MDB_SUCCESS && i < generation->keys_count; i++) {
         const struct recent_key *key = &generation->keys[i];
-        int64_t time_us = key->record.entry.time_us;
-        if (time_us < job->oldest_key_time_us)
-            job->oldest_key_time_us = time_us;
         result = tables_put_key(job->environment, txn, key->key, key->key_bytes,
-                                key->record.sequence, time_us);
+                                key->record.sequence);
+        if (result == MDB_SUCCESS)
+            result = write_expiry(job, txn, key);
     }
     return result;
 }
@@ -111,13 +123,16 @@ static int try_all(struct checkpoint_job *job)
     return result;
 }
 
+/* Keys by age decide no entry's fate: what cannot be done with them is left out. */
 static void work(struct checkpoint_job *job)
 {
-    bool damaged_before = job->expiry_damaged;
+    bool damaged_before, skipped_before;
     assert(job->generation->records > 0); /* else LMDB would not use up the number */
-    job->result = try_all(job);
-    if (job->expiry_damaged && !damaged_before) /* that decides no entry's fate */
+    do {
+        damaged_before = job->expiry_damaged;
+        skipped_before = job->skips_expiry;
         job->result = try_all(job);
+    } while (job->expiry_damaged != damaged_before || job->skips_expiry != skipped_before);
     if (job->result != MDB_SUCCESS)
         job->oldest_key_time_us = INT64_MIN; /* look again */
 }

@@ -34,7 +34,9 @@ struct checkpoint_job {
     const struct generation *generation; /* accounts and keys; not empty */
     int64_t clear_until_us;              /* keys as old as that are forgotten */
     int64_t oldest_key_time_us;          /* as in batch.h, before and after */
-    bool expiry_damaged;                 /* the same: none is forgotten */
+    bool expiry_damaged;                 /* the same: none is forgotten any more */
+
+    bool skips_expiry; /* keys by age cannot be written: these are never forgotten */
 
     /* When it has ended. */
     int result;    /* MDB_SUCCESS: LMDB has it, flushed */

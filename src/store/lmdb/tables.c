@@ -33,21 +33,23 @@ int tables_put_account(const struct environment *environment, MDB_txn *txn,
 /* --- keys ----------------------------------------------------------------------------------- */
 
 int tables_put_key(const struct environment *environment, MDB_txn *txn, const uint8_t *key,
-                   size_t key_bytes, uint64_t sequence, int64_t time_us)
+                   size_t key_bytes, uint64_t sequence)
 {
-    uint8_t key_value[KEY_RECORD_BYTES];
+    uint8_t bytes[KEY_RECORD_BYTES];
     MDB_val name = {key_bytes, (void *)key};
-    MDB_val value = {key_record_encode(key_value, key, key_bytes, sequence), key_value};
-    int result = mdb_put(txn, environment->keys, &name, &value, MDB_NOOVERWRITE);
-    if (result != MDB_SUCCESS)
-        return result;
+    MDB_val value = {key_record_encode(bytes, key, key_bytes, sequence), bytes};
+    return mdb_put(txn, environment->keys, &name, &value, MDB_NOOVERWRITE);
+}
 
-    struct expiry_record expiry = {.time_us = time_us, .key_bytes = (uint8_t)key_bytes};
-    memcpy(expiry.idempotency_key, key, key_bytes);
-    uint8_t sequence_key[SEQUENCE_KEY_BYTES], expiry_value[EXPIRY_RECORD_BYTES_MAX];
+int tables_put_expiry(const struct environment *environment, MDB_txn *txn, const uint8_t *key,
+                      size_t key_bytes, uint64_t sequence, int64_t time_us)
+{
+    uint8_t sequence_key[SEQUENCE_KEY_BYTES], bytes[EXPIRY_RECORD_BYTES_MAX];
+    struct expiry_record record = {.time_us = time_us, .key_bytes = (uint8_t)key_bytes};
+    memcpy(record.idempotency_key, key, key_bytes);
     sequence_key_encode(sequence_key, sequence);
-    name = (MDB_val){sizeof sequence_key, sequence_key};
-    value = (MDB_val){expiry_record_encode(expiry_value, sequence, &expiry), expiry_value};
+    MDB_val name = {sizeof sequence_key, sequence_key};
+    MDB_val value = {expiry_record_encode(bytes, sequence, &record), bytes};
     return mdb_put(txn, environment->expiry, &name, &value, MDB_APPEND);
 }
 

@@ -4,7 +4,7 @@
  *
  * Purpose    Each as its table wants it, for whoever has a write transaction: a batch that is a commit by
  *            itself, a checkpoint.
- * Invariant  A key and its expiry record come and go together.
+ * Invariant  A key goes with its expiry record.
  * Ownership  Borrows all.
  * Threads    The transaction's.
  * Errors     LMDB's codes and errno; the caller must abort the transaction.
@@ -31,10 +31,13 @@ bool tables_are_damaged(int result);
 MUST_CHECK int tables_put_account(const struct environment *environment, MDB_txn *txn,
                                   const struct account_record *record);
 
-/* `key`: as idempotency_key_encode() made it, and not there yet; booked as `sequence`, above all before. */
+/* `key`: as idempotency_key_encode() made it, and not there yet; booked as `sequence`. */
 MUST_CHECK int tables_put_key(const struct environment *environment, MDB_txn *txn,
-                              const uint8_t *key, size_t key_bytes, uint64_t sequence,
-                              int64_t time_us);
+                              const uint8_t *key, size_t key_bytes, uint64_t sequence);
+/* Without this it is never forgotten. `sequence`: above all before. */
+MUST_CHECK int tables_put_expiry(const struct environment *environment, MDB_txn *txn,
+                                 const uint8_t *key, size_t key_bytes, uint64_t sequence,
+                                 int64_t time_us);
 
 /* Forgets keys as old as `until_us`, looking at no more than `max` of the oldest. *oldest_us: no key is older;
  * INT64_MIN if not known, INT64_MAX if there is none. A damaged record is left for an audit. */
