@@ -83,13 +83,18 @@ class Stack(Bank):
         self.environment = {**os.environ, "CREBITO_IMAGE": "crebito:test", **environment}
         self.addresses = [NGINX]
         self.override = tempfile.NamedTemporaryFile("w", suffix=".yml")
-        json.dump(self.network_of_builds(), self.override)
+        json.dump({"services": {name: self.otherwise_here(service) for name, service in self.services().items()}},
+                  self.override)
         self.override.flush()
 
-    def network_of_builds(self):
-        services = json.loads(self.compose("config", "--format", "json", override=False))["services"]
-        return {"services": {name: {"build": {"network": "host"}} for name, service in services.items()
-                             if "build" in service}}
+    def services(self):
+        """As the file has them."""
+        return json.loads(self.compose("config", "--format", "json", override=False))["services"]
+
+    @staticmethod
+    def otherwise_here(service):
+        """Checked often: what waits for a container to be well, or unwell, would wait for minutes."""
+        return {"healthcheck": {"interval": "2s"}, **({"build": {"network": "host"}} if "build" in service else {})}
 
     def compose(self, *arguments, override=True):
         more = ["--file", self.override.name] if override else []

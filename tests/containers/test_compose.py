@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Each compose file: what it starts, in which envelope, how confined; what it does when something dies."""
 
-import json
 import threading
 import time
 from datetime import datetime
@@ -76,6 +75,15 @@ def test_the_ports_are_the_challenges_and_only_this_machine_reaches_them(stack):
     for port in PORTS[stack.file]:
         with Connection(f"127.0.0.1:{port}") as straight_to_it:
             assert straight_to_it.ask(request("GET", "/healthz")).body == b"Healthy"
+
+
+def test_a_check_disturbs_no_bank_more_often_than_every_30_s_and_no_start_waits_for_one(stack):
+    """But PostgreSQL's, which the instances wait for."""
+    services = stack.services()
+    for name in ("nginx", *BANKS):
+        assert services[name]["healthcheck"]["interval"] == "30s", name
+        for needed, how in services[name].get("depends_on", {}).items():
+            assert (how["condition"] == "service_healthy") == (needed == "db"), (name, needed)
 
 
 def test_every_container_is_confined(stack):
@@ -194,8 +202,7 @@ def test_an_instance_is_its_own_role_in_the_database_and_can_be_no_other(stack):
 
 
 def test_variables_that_are_not_set_are_no_error_in_any_file(stack):
-    services = json.loads(stack.compose("config", "--format", "json", override=False))["services"]
-    assert {"nginx", *BANKS} <= set(services)
+    assert {"nginx", *BANKS} <= set(stack.services())
 
 
 def test_down_leaves_nothing(stack):
