@@ -480,7 +480,8 @@ static void random_histories_with_crashes_are_those_of_a_plain_ledger(void **sta
         for (uint32_t i = 0; i < count; i++)
             ops[i] = random_op();
         ledger.now_us += (int64_t)random_between(0, 2000) - 500;
-        if (random_between(0, 9) == 0) /* no key becomes a day old: when one is forgotten may differ */
+        if (random_between(0, 9) ==
+            0) /* no key becomes a day old: when one is forgotten may differ */
             ledger.now_us += (int64_t)random_between(0, DAY_US / ROUNDS);
         both_book(ops, count);
         expect_same_statement((uint32_t)random_between(1, CLIENTS));

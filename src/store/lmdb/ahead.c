@@ -343,8 +343,7 @@ static void count_batches(struct ahead *ahead)
     for (uint32_t half = 0; half < WAL_HALVES; half++)
         if (ahead->wals[half].batches > batches)
             batches = ahead->wals[half].batches;
-    if (mdb_env_info(ahead->environment->env, &info) == MDB_SUCCESS &&
-        batches < info.me_last_txnid)
+    if (mdb_env_info(ahead->environment->env, &info) == MDB_SUCCESS && batches < info.me_last_txnid)
         batches = info.me_last_txnid;
     for (uint32_t half = 0; half < WAL_HALVES; half++)
         ahead->wals[half].batches = batches;

@@ -39,10 +39,10 @@ struct ahead {
     struct recent recent;
     struct wal wals[WAL_HALVES]; /* each that of the generation with its index */
     struct checkpoint checkpoint;
-    bool is_checkpointing;  /* the old generation is on its way */
-    bool has_failed;        /* the last one that ended found no way */
-    int64_t failed_ms;      /* and ended then */
-    int64_t since_ms;       /* when the young generation got its first batch, by serving_clock_ms() */
+    bool is_checkpointing; /* the old generation is on its way */
+    bool has_failed;       /* the last one that ended found no way */
+    int64_t failed_ms;     /* and ended then */
+    int64_t since_ms; /* when the young generation got its first batch, by serving_clock_ms() */
     int64_t clear_until_us; /* keys as old as that are past their time */
 };
 

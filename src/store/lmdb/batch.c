@@ -104,8 +104,8 @@ static int store_key(struct batch *batch, MDB_txn *txn, const struct booked_key 
         return result;
     if (time_us < batch->oldest_key_time_us)
         batch->oldest_key_time_us = time_us;
-    return tables_put_expiry(batch->environment, txn, booked->bytes, booked->size,
-                             record->sequence, time_us);
+    return tables_put_expiry(batch->environment, txn, booked->bytes, booked->size, record->sequence,
+                             time_us);
 }
 
 /* The account has changed in memory; now its record, and so the change's place in the order. */

@@ -87,8 +87,7 @@ static int write_accounts(const struct checkpoint_job *job, MDB_txn *txn)
         places[i] = (struct place){generation->accounts[i].account.client, i};
     qsort(places, generation->accounts_count, sizeof places[0], by_client);
     for (uint32_t i = 0; result == MDB_SUCCESS && i < generation->accounts_count; i++)
-        result = tables_put_account(job->environment, txn,
-                                    &generation->accounts[places[i].index]);
+        result = tables_put_account(job->environment, txn, &generation->accounts[places[i].index]);
     return result;
 }
 

@@ -267,9 +267,8 @@ static enum ahead_end prepare(struct commit *commit, bool at_once, uint32_t coun
         *ret_reason = commit->reason_not_to_go_on;
         return AHEAD_UNDONE;
     }
-    enum ahead_end end = at_once || ahead->has_failed
-                             ? ahead_checkpoint(ahead, ret_reason)
-                             : ahead_make_room(ahead, count, ret_reason);
+    enum ahead_end end = at_once || ahead->has_failed ? ahead_checkpoint(ahead, ret_reason)
+                                                      : ahead_make_room(ahead, count, ret_reason);
     if (end == AHEAD_UNDONE)
         commit->reason_not_to_go_on = *ret_reason;
     return step(commit, end, *ret_reason);

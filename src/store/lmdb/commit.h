@@ -38,11 +38,11 @@ struct commit {
     struct ahead *ahead; /* NULL: each batch is a commit of LMDB's */
     struct batch batch;
     struct space space;
-    bool map_full;     /* the last entry did not fit: only a commit disproves it */
+    bool map_full;             /* the last entry did not fit: only a commit disproves it */
     bool told_of_damaged_keys; /* the log was */
     int reason_not_to_go_on; /* of this batch: why a checkpoint before it found no way; 0: none did */
-    bool clock_behind; /* the journal's end lies ahead of the clock, and the log said so */
-    int64_t opened_us; /* the clock at opening, and a clock that is never set */
+    bool clock_behind;       /* the journal's end lies ahead of the clock, and the log said so */
+    int64_t opened_us;       /* the clock at opening, and a clock that is never set */
     int64_t opened_ms;
     int64_t readers_checked_ms; /* by serving_clock_ms() */
     _Atomic int64_t since_ms;   /* when the present batch began, 0 between batches */

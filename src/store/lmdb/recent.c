@@ -79,16 +79,14 @@ struct generation *recent_old(struct recent *recent)
 
 const struct account_record *recent_find(const struct recent *recent, uint32_t client)
 {
-    const struct account_record *young =
-        find_account(&recent->generations[recent->young], client);
+    const struct account_record *young = find_account(&recent->generations[recent->young], client);
     return young ? young : find_account(&recent->generations[1 - recent->young], client);
 }
 
 const struct recent_key *recent_find_key(const struct recent *recent, const uint8_t *key,
                                          size_t key_bytes)
 {
-    const struct recent_key *young =
-        find_key(&recent->generations[recent->young], key, key_bytes);
+    const struct recent_key *young = find_key(&recent->generations[recent->young], key, key_bytes);
     return young ? young : find_key(&recent->generations[1 - recent->young], key, key_bytes);
 }
 
