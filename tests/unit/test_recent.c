@@ -302,7 +302,7 @@ static void a_key_is_not_another_that_begins_or_ends_like_it(void **state)
     (void)state;
     struct recent_key key = key_of(1), other;
     put_key(1);
-    for (uint8_t bytes = 1; bytes <= IDEMPOTENCY_KEY_BYTES_MAX; bytes++)
+    for (size_t bytes = 1; bytes <= IDEMPOTENCY_KEY_BYTES_MAX; bytes++)
         assert_int_equal(recent_find_key(&recent, key.key, bytes) != NULL, bytes == key.key_bytes);
     for (uint8_t at = 0; at < key.key_bytes; at++) {
         other = key;
