@@ -131,6 +131,14 @@ static void refuse(struct op **ops, uint32_t count)
         ops[i]->outcome = OUTCOME_DOWN;
 }
 
+/* A guest's link says all that there is to know of its role: it has one as long as an owner hears it. */
+static bool start(struct backend *backend, struct op **ops, uint32_t count)
+{
+    struct lmdb_store *store = store_of(backend);
+    return store->came_second && !atomic_load(&store->owner) &&
+           guest_start(&store->guest, ops, count);
+}
+
 static bool commit(struct backend *backend, uint32_t lane, struct op **ops, uint32_t count)
 {
     struct lmdb_store *store = store_of(backend);
@@ -408,6 +416,7 @@ static void close_store(struct backend *backend)
 
 static const struct backend_calls calls = {
     .answer_now = answer_now,
+    .start = start,
     .commit = commit,
     .settle = settle,
     .admit = admit,
