@@ -267,18 +267,36 @@ static void the_end_comes_also_where_the_last_peer_was_dropped(void **state)
     assert_int_equal(look().closed, 0);
 }
 
+/* A thread that closes a descriptor is done with what the fixture keeps for it, before another gets its number. */
+static pthread_mutex_t numbers = PTHREAD_MUTEX_INITIALIZER;
+
+static int peer_comes(void)
+{
+    pthread_mutex_lock(&numbers);
+    int fd = peer_greeted();
+    pthread_mutex_unlock(&numbers);
+    return fd;
+}
+
+static void peer_goes(int fd)
+{
+    pthread_mutex_lock(&numbers);
+    close(fd);
+    pthread_mutex_unlock(&numbers);
+}
+
 /* Comes, is dropped, and comes again, in a place and with a descriptor that others have just had. */
 static void *be_dropped_again_and_again(void *context)
 {
     enum { TIMES = 100 };
     for (uint32_t i = 0; i < TIMES; i++) {
         struct op op = an_entry();
-        int fd = peer_greeted();
+        int fd = peer_comes();
         for (uint32_t j = 0; j <= i % 4; j++)
             if (!peer_try_to_ask(fd, an_entry(), DOOMED + j))
                 break;
         assert_int_equal(peer_answered(fd, &op), 0);
-        close(fd);
+        peer_goes(fd);
     }
     return context;
 }
