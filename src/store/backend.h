@@ -38,8 +38,8 @@ struct backend_calls {
     uint32_t (*lane_of)(const struct backend *backend, const struct op *op);
 
     /* What a submitter hands over, before a committer is woken for it. True: all of it is on its way, and
-     * the backend itself answers it, as commit() has it. False: it goes to its lanes; so it must where it
-     * would have to wait, or ops that wait in commit() be left behind for ever, and after dismiss().
+     * the backend itself answers it, as for commit(). False: it goes to its lanes, as it must where it
+     * would have to wait here, or could keep ops of commit() waiting for ever, and after dismiss().
      * NULL: there is no shorter way. */
     bool (*start)(struct backend *backend, struct op **ops, uint32_t count);
 

@@ -24,6 +24,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t moved = PTHREAD_COND_INITIALIZER;
 static struct seen {
     bool polls;          /* the socket's thread does now */
+    unsigned polled;     /* descriptors */
     unsigned turns;      /* how often it has begun to */
     unsigned committers; /* packets that the committer has tried to send */
     unsigned tried;      /* packets of answers, by either */
@@ -39,6 +40,9 @@ int __wrap_poll(struct pollfd *ready, nfds_t count, int timeout_ms)
     pthread_mutex_lock(&mutex);
     seen.polls = true;
     seen.turns++;
+    seen.polled = 0;
+    for (nfds_t i = 0; i < count; i++)
+        seen.polled += ready[i].fd >= 0;
     pthread_cond_broadcast(&moved);
     pthread_mutex_unlock(&mutex);
     int result = __real_poll(ready, count, timeout_ms);
@@ -102,6 +106,15 @@ static void wait_for_poll(unsigned turns_before)
 {
     pthread_mutex_lock(&mutex);
     while (!seen.polls || seen.turns <= turns_before)
+        pthread_cond_wait(&moved, &mutex);
+    pthread_mutex_unlock(&mutex);
+}
+
+/* At the end, when they have gone and an op of theirs is still out. */
+static void wait_for_poll_without_peers(void)
+{
+    pthread_mutex_lock(&mutex);
+    while (!seen.polls || seen.polled > 1) /* to be woken is left */
         pthread_cond_wait(&moved, &mutex);
     pthread_mutex_unlock(&mutex);
 }
@@ -267,6 +280,23 @@ static void the_end_comes_also_where_the_last_peer_was_dropped(void **state)
     assert_int_equal(look().closed, 0);
 }
 
+static void the_end_comes_also_where_who_asked_last_has_gone(void **state)
+{
+    (void)state;
+    pthread_t ending;
+    int gone = peer_greeted(), quick = peer_greeted();
+    gate_move(true);
+    ask_and_wait_for_poll(gone, 1, 1);
+    assert_int_equal(send(gone, "?", 1, MSG_NOSIGNAL), 1);
+    peer_expect_let_go(gone); /* and its op is still out */
+    assert_int_equal(pthread_create(&ending, NULL, end, NULL), 0);
+    peer_expect_let_go(quick);
+    wait_for_poll_without_peers();
+    gate_move(false);
+    assert_int_equal(pthread_join(ending, NULL), 0);
+    assert_int_equal(gate_committed(), 1);
+}
+
 /* A thread that closes a descriptor is done with what the fixture keeps for it, before another gets its number. */
 static pthread_mutex_t numbers = PTHREAD_MUTEX_INITIALIZER;
 
@@ -332,6 +362,7 @@ int main(void)
         TEST(a_peer_that_does_not_read_is_dropped_and_its_descriptor_closed_by_who_polls),
         TEST(who_was_dropped_is_sent_nothing_more),
         TEST(the_end_comes_also_where_the_last_peer_was_dropped),
+        TEST(the_end_comes_also_where_who_asked_last_has_gone),
         TEST(who_is_dropped_takes_nobodys_answers_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

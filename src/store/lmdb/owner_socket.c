@@ -125,8 +125,7 @@ static struct peer *find_silent(struct owner_socket *owner)
     struct peer *silent = NULL;
     for (int i = 0; i < OWNER_PEERS_MAX; i++) {
         struct peer *peer = &owner->peers[i];
-        if (peer->fd >= 0 && !peer->dropped && !asks(peer) &&
-            (!silent || peer->heard < silent->heard))
+        if (peer->fd >= 0 && !asks(peer) && (!silent || peer->heard < silent->heard))
             silent = peer;
     }
     return silent;
@@ -259,12 +258,14 @@ static bool may_ask(int fd)
 static void greet(struct owner_socket *owner, struct peer *peer, int fd)
 {
     uint8_t greeting[OP_GREETING_BYTES];
+    op_greeting_encode(greeting, owner->durable);
+    if (send(fd, greeting, sizeof greeting, MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof greeting) {
+        close(fd);
+        return;
+    }
     peer->fd = fd;
     peer->leaving = false;
     peer->heard = owner->turn;
-    op_greeting_encode(greeting, owner->durable);
-    if (send(fd, greeting, sizeof greeting, MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof greeting)
-        drop(peer);
 }
 
 static void accept_one(struct owner_socket *owner)
@@ -349,15 +350,14 @@ static void take_turn(struct owner_socket *owner, const struct pollfd ready[DESC
     }
     if (atomic_load(&owner->ending) && owner->listener >= 0)
         begin_to_end(owner);
-    if (ready[LISTENER].revents && owner->listener >= 0)
-        accept_one(owner);
-    for (int i = 0; i < OWNER_PEERS_MAX; i++) {
-        struct peer *peer = &owner->peers[i];
-        if (ready[PEERS + i].revents && ready[PEERS + i].fd == peer->fd && !peer->dropped)
-            read_peer(owner, peer);
-    }
+    for (int i = 0; i < OWNER_PEERS_MAX; i++)
+        if (ready[PEERS + i].revents && !owner->peers[i].dropped)
+            read_peer(owner, &owner->peers[i]);
     port_hand_over(&owner->port);
     close_dropped(owner);
+    /* After these: in their places, and with their numbers, newcomers are not what was polled. */
+    if (ready[LISTENER].revents && owner->listener >= 0)
+        accept_one(owner);
 }
 
 static void *serve(void *context)
