@@ -245,21 +245,21 @@ void port_offer(struct port *port, bool (*take)(void *context, struct op **ops, 
                 void *context)
 {
     struct op *ops[BATCH_OPS_MAX];
-    struct op_list staged = port->staged;
     uint32_t count = 0;
-    if (staged.count == 0 || staged.count > BATCH_OPS_MAX)
+    if (port->staged.count == 0 || port->staged.count > BATCH_OPS_MAX)
         return;
-    for (struct op *op = staged.head; op; op = op->next) {
+    for (struct op *op = port->staged.head; op; op = op->next) {
         assert(op->state == OP_QUEUED);
         op->state = OP_COMMITTING;
         ops[count++] = op;
     }
-    port->staged = (struct op_list){0}; /* before: their answers may be quicker than `take` */
-    if (take(context, ops, count))
+    if (take(context, ops, count)) {
+        /* And no op is touched: their answers may have been quicker. */
+        port->staged = (struct op_list){0};
         return;
+    }
     for (uint32_t i = 0; i < count; i++)
         ops[i]->state = OP_QUEUED;
-    port->staged = staged;
 }
 
 struct op *port_take_answered(struct port *port)

@@ -15,6 +15,7 @@
 
 #include "guest_fixture.h"
 #include "owner_fixture.h"
+#include "store/lmdb/serving.h"
 
 static bool start(void *context, struct op **batch, uint32_t count)
 {
@@ -143,8 +144,12 @@ static void what_the_owner_would_not_hear_is_not_started(void **state)
     assert_true(start_ops(0, 2, an_entry()));
     assert_int_equal(shutdown(played_owner, SHUT_RD), 0);
     expect_not_started(2, 3, an_entry());
-    expect_not_started(5, 1, a_statement()); /* it is not tried again */
-    the_owner_serves_many(2);                /* these it had */
+    int64_t silent_since_ms = serving_clock_ms() - 1000;
+    atomic_store(&guest.silent_since_ms, silent_since_ms);
+    expect_not_started(
+        5, 1, a_statement()); /* it is not tried again, nor does that make the owner speak */
+    assert_int_equal(atomic_load(&guest.silent_since_ms), silent_since_ms);
+    the_owner_serves_many(2); /* these it had */
     owner_hears_the_end();
     end_of_link();
     expect_own_answers(0, 2);

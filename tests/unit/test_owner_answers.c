@@ -258,6 +258,28 @@ static void who_was_dropped_is_sent_nothing_more(void **state)
     close(fd);
 }
 
+/* In the turn in which it is found not to read there is a question of it as well. */
+static void who_was_dropped_is_asked_nothing_more(void **state)
+{
+    (void)state;
+    const struct op held = {.kind = OP_STATEMENT, .client = HOLD};
+    int deaf = peer_greeted(), holder = peer_greeted();
+    gate_move(true);
+    hold(true);
+    ask_and_wait_for_poll(deaf, DOOMED, 1);
+    peer_ask(holder, held, 1);
+    gate_wait_for_question();
+    peer_ask(deaf, an_entry(), 2);
+    gate_move(false);
+    owner_expect_committer();
+    hold(false);
+    peer_expect_answer(holder, held, 1);
+    peer_expect_let_go(deaf);
+    owner_expect_committer();
+    assert_int_equal(gate_committed(), 1 + 2);
+    close(holder);
+}
+
 static void *end(void *context)
 {
     fixture.ended = true;
@@ -361,6 +383,7 @@ int main(void)
         TEST(a_peer_that_has_said_all_is_answered_and_let_go),
         TEST(a_peer_that_does_not_read_is_dropped_and_its_descriptor_closed_by_who_polls),
         TEST(who_was_dropped_is_sent_nothing_more),
+        TEST(who_was_dropped_is_asked_nothing_more),
         TEST(the_end_comes_also_where_the_last_peer_was_dropped),
         TEST(the_end_comes_also_where_who_asked_last_has_gone),
         TEST(who_is_dropped_takes_nobodys_answers_along),
