@@ -69,9 +69,10 @@ static bool take(void *context, struct op **offered, uint32_t count)
     taker->offers++;
     taker->count = count;
     assert_in_range(count, 1, BATCH_OPS_MAX);
-    memcpy(taker->ops, offered, count * sizeof offered[0]);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
+        taker->ops[i] = offered[i];
         assert_int_equal(offered[i]->state, OP_COMMITTING);
+    }
     if (taker->answers) {
         assert_int_equal(pthread_create(&thread, NULL, answer, taker), 0);
         assert_int_equal(pthread_join(thread, NULL), 0);
