@@ -178,6 +178,9 @@ static void the_committer_does_not_wait_for_a_thread_that_is_at_work(void **stat
     peer_expect_answer(fd, an_entry(), 1); /* and it is not forgotten */
     peer_expect_answer(holder, held, 2);
     assert_int_equal(look().committers, 0);
+    unsigned before = look().turns;
+    usleep(20000); /* once woken it rests again */
+    assert_in_range(look().turns, before, before + 1);
     close(fd);
     close(holder);
 }
@@ -278,6 +281,35 @@ static void who_was_dropped_is_asked_nothing_more(void **state)
     owner_expect_committer();
     assert_int_equal(gate_committed(), 1 + 2);
     close(holder);
+}
+
+/* In one turn it is dropped, and a newcomer found. */
+static void who_was_dropped_makes_room_and_nobody_else(void **state)
+{
+    (void)state;
+    const struct op held = {.kind = OP_STATEMENT, .client = HOLD};
+    int peers[OWNER_PEERS_MAX], deaf, holder;
+    for (int i = 0; i < OWNER_PEERS_MAX; i++)
+        peers[i] = peer_greeted();
+    deaf = peers[OWNER_PEERS_MAX - 1];
+    holder = peers[OWNER_PEERS_MAX - 2];
+    gate_move(true);
+    hold(true);
+    ask_and_wait_for_poll(deaf, DOOMED, 1);
+    peer_ask(holder, held, 1);
+    gate_wait_for_question();
+    int late = peer_connected();
+    gate_move(false);
+    owner_expect_committer();
+    hold(false);
+    peer_expect_answer(holder, held, 1);
+    peer_expect_greeting(late);
+    peer_expect_let_go(deaf);
+    peers[OWNER_PEERS_MAX - 1] = late;
+    for (int i = 0; i < OWNER_PEERS_MAX; i++) {
+        peer_expect_served(peers[i]);
+        close(peers[i]);
+    }
 }
 
 static void *end(void *context)
@@ -384,6 +416,7 @@ int main(void)
         TEST(a_peer_that_does_not_read_is_dropped_and_its_descriptor_closed_by_who_polls),
         TEST(who_was_dropped_is_sent_nothing_more),
         TEST(who_was_dropped_is_asked_nothing_more),
+        TEST(who_was_dropped_makes_room_and_nobody_else),
         TEST(the_end_comes_also_where_the_last_peer_was_dropped),
         TEST(the_end_comes_also_where_who_asked_last_has_gone),
         TEST(who_is_dropped_takes_nobodys_answers_along),
