@@ -7,7 +7,8 @@
  * Invariant  One owner at a time; enum op_state names it.
  * Ownership  The submitter allocates and frees; the store holds the op between store_submit() and
  *            store_take_answered(). The store follows no pointer in it but those under bookkeeping.
- * Threads    Only the owner touches an op; ownership moves under the queue's mutex.
+ * Threads    Only the owner touches an op; ownership moves under the queue's mutex, or under that of the
+ *            backend that takes it straight from its submitter.
  * Errors     In `outcome`.
  * Not here   How it is stored, how it is sent.
  */
@@ -32,7 +33,7 @@ enum op_kind {
 enum op_state {
     OP_IDLE,       /* the submitter's */
     OP_QUEUED,     /* in the queue, waiting; nobody may touch it */
-    OP_COMMITTING, /* in the batch; only the committer may touch it */
+    OP_COMMITTING, /* in the batch, or the backend's; only the committer, or it, may touch it */
     OP_ANSWERED,   /* outcome is in, waiting to be taken back */
 };
 

@@ -241,6 +241,27 @@ void port_hand_over(struct port *port)
             pthread_cond_signal(&queue->lanes[i].not_empty);
 }
 
+void port_offer(struct port *port, bool (*take)(void *context, struct op **ops, uint32_t count),
+                void *context)
+{
+    struct op *ops[BATCH_OPS_MAX];
+    uint32_t count = 0;
+    if (port->staged.count == 0 || port->staged.count > BATCH_OPS_MAX)
+        return;
+    for (struct op *op = port->staged.head; op; op = op->next) {
+        assert(op->state == OP_QUEUED);
+        op->state = OP_COMMITTING;
+        ops[count++] = op;
+    }
+    if (take(context, ops, count)) {
+        /* And no op is touched: their answers may have been quicker. */
+        port->staged = (struct op_list){0};
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        ops[i]->state = OP_QUEUED;
+}
+
 struct op *port_take_answered(struct port *port)
 {
     pthread_mutex_lock(&port->queue->mutex);

@@ -6,9 +6,10 @@
  *            own answers back. A submitter has a port: ops go in, answers come out. A queue has one
  *            lane or more, each with a committer: ops of one lane keep their order.
  * Invariant  [staged] submitter's side, unlocked | [waiting) its lane's next, of all ports | (answered]
- *            done; an op is in at most one of the three, or in a committer's batch. A port's
- *            pending counts its ops in all four, and of all ports that share a pending_max it never
- *            passes it. queue_sane() and port_sane() under the lock.
+ *            done; an op is in at most one of the three, or in a committer's batch, or with whoever
+ *            took it when it was offered. A port's pending counts its ops in all five, and of all
+ *            ports that share a pending_max it never passes it. queue_sane() and port_sane() under
+ *            the lock.
  * Ownership  Ops belong to their submitter; the queue links them. A port, and what its wake needs,
  *            must outlive the committers: it may be woken for answers that it has taken already.
  * Threads    Submitter, each with a port of its own: port_*. Committer of a lane: queue_take_batch,
@@ -92,6 +93,13 @@ bool port_sane(const struct port *port);
 /* False: full; the op stays the caller's. */
 MUST_CHECK bool port_submit(struct port *port, struct op *op);
 void port_hand_over(struct port *port);
+
+/* Offers what is staged to somebody who needs no committer for it, where that is BATCH_OPS_MAX ops or
+ * fewer. `take`, true: all of them are theirs, until queue_answer(), which may have been already. False:
+ * none is, and they are staged as before. */
+void port_offer(struct port *port, bool (*take)(void *context, struct op **ops, uint32_t count),
+                void *context);
+
 struct op *port_take_answered(struct port *port); /* linked through next; may be NULL */
 
 #endif

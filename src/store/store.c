@@ -148,8 +148,22 @@ bool store_submit(struct submitter *submitter, struct op *op)
     return true;
 }
 
+static bool start(void *context, struct op **ops, uint32_t count)
+{
+    struct backend *backend = context;
+    return backend->calls->start(backend, ops, count);
+}
+
+/* What is started here overtakes what waits in a lane, of the same client too. Nobody can tell: neither has
+ * been answered, so both are under way at once, and either may take effect first. Who asks for one after the
+ * other's answer submits it after that. */
 void store_hand_over(struct submitter *submitter)
 {
+    struct backend *backend = submitter->store->backend;
+    if (backend->calls->start) {
+        port_offer(&submitter->writing, start, backend);
+        port_offer(&submitter->reading, start, backend);
+    }
     port_hand_over(&submitter->writing);
     port_hand_over(&submitter->reading);
 }

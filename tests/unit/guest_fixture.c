@@ -68,7 +68,7 @@ void link_played(void)
     guest_link(&guest, ends[0]);
 }
 
-void fill_batch(struct op **batch, uint32_t first, uint32_t count, struct op kind)
+void stage_ops(uint32_t first, uint32_t count, struct op kind)
 {
     for (uint32_t i = 0; i < count; i++) {
         ops[first + i] = kind;
@@ -79,6 +79,11 @@ void fill_batch(struct op **batch, uint32_t first, uint32_t count, struct op kin
             ops[first + i].client = first + i + 1;
         assert_true(port_submit(&port, &ops[first + i]));
     }
+}
+
+void fill_batch(struct op **batch, uint32_t first, uint32_t count, struct op kind)
+{
+    stage_ops(first, count, kind);
     port_hand_over(&port);
     assert_int_equal(queue_take_batch(&queue, 0, batch, BATCH_OPS_MAX), count);
 }

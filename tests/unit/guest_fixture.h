@@ -25,7 +25,10 @@ int guest_teardown(void **state);
 void link_played(void);
 void begin_to_listen(void); /* on a thread, until the link ends */
 
-/* The committer's part. Who is who can be told by the amount, or the client: its place in ops, and 1. */
+/* Submitted, and not handed over. Who is who can be told by the amount, or the client: its place in ops, and 1. */
+void stage_ops(uint32_t from, uint32_t count, struct op kind);
+
+/* The committer's part. */
 void fill_batch(struct op **batch, uint32_t from, uint32_t count, struct op kind);
 uint32_t ask_ops(uint32_t from, uint32_t count, struct op kind);
 /* What guest_ask() has left to its caller goes back unanswered. */

@@ -7,10 +7,12 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store/committer.h"
@@ -19,6 +21,7 @@
 enum { PATIENCE_S = 20, DESCRIPTORS_MAX = 1024 };
 
 struct owner_fixture fixture;
+_Thread_local bool on_committer;
 
 static struct queue queue;
 static struct committer committer;
@@ -27,13 +30,14 @@ static struct committer committer;
 
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t gate_moved = PTHREAD_COND_INITIALIZER;
-static bool gate_closed;
+static bool gate_closed, holding;
 static uint32_t committing, committed; /* ops; under the gate's mutex */
 
 static bool commit(struct backend *backend, uint32_t lane, struct op **batch, uint32_t count)
 {
     (void)backend;
     (void)lane;
+    on_committer = true;
     pthread_mutex_lock(&gate);
     committing = count;
     pthread_cond_broadcast(&gate_moved);
@@ -53,6 +57,14 @@ void gate_move(bool closed)
 {
     pthread_mutex_lock(&gate);
     gate_closed = closed;
+    pthread_cond_broadcast(&gate_moved);
+    pthread_mutex_unlock(&gate);
+}
+
+void hold(bool held)
+{
+    pthread_mutex_lock(&gate);
+    holding = held;
     pthread_cond_broadcast(&gate_moved);
     pthread_mutex_unlock(&gate);
 }
@@ -91,7 +103,7 @@ static bool answer_now(void *context, struct op *op)
     if (fixture.asked_count < ASKED_MAX)
         fixture.asked[fixture.asked_count++] = op->client;
     pthread_cond_broadcast(&gate_moved);
-    while (gate_closed && op->client == HOLD)
+    while ((gate_closed || holding) && op->client == HOLD)
         pthread_cond_wait(&gate_moved, &gate);
     pthread_mutex_unlock(&gate);
     op->outcome = OUTCOME_OK;
@@ -115,7 +127,7 @@ int owner_setup(void **state)
     temporary_make(fixture.path);
     if (!folder_take(&fixture.folder, fixture.path, fixture.error, sizeof fixture.error))
         return -1;
-    gate_closed = false;
+    gate_closed = holding = false;
     committing = committed = fixture.largest = fixture.asked_count = 0;
     queue_init(&queue, 1);
     committer = (struct committer){.queue = &queue, .backend = &backend};
@@ -125,6 +137,7 @@ int owner_setup(void **state)
 void owner_close(void)
 {
     gate_move(false);
+    hold(false);
     if (fixture.owner && !fixture.ended)
         owner_socket_end(fixture.owner);
     queue_close(&queue);
@@ -158,6 +171,30 @@ const char *owner_socket_name(void)
     static char name[FOLDER_BYTES_MAX + 20];
     snprintf(name, sizeof name, "%s/" FOLDER_SOCKET, fixture.path);
     return name;
+}
+
+static void post(void *context)
+{
+    sem_post(context);
+}
+
+void owner_expect_committer(void)
+{
+    struct op op = an_entry();
+    struct port local;
+    sem_t answered;
+    struct timespec until;
+    sem_init(&answered, 0, 0);
+    port_init(&local, &queue, 1, post, &answered);
+    assert_true(port_submit(&local, &op));
+    port_hand_over(&local);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE_S;
+    if (sem_timedwait(&answered, &until) != 0)
+        FAIL("the committer has not answered for %d s", PATIENCE_S);
+    assert_ptr_equal(port_take_answered(&local), &op);
+    port_free(&local);
+    sem_destroy(&answered);
 }
 
 /* --- a peer, by hand ------------------------------------------------------------------------ */

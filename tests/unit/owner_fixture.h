@@ -10,8 +10,8 @@
 #include "store/lmdb/op_wire.h"
 #include "store/lmdb/owner_socket.h"
 
-/* The limit on every statement; the first statement of client HOLD waits for the gate too, and
- * the owner's thread with it. */
+/* The limit on every statement; the first statement of client HOLD waits for the gate too, or until
+ * it is let go, and the owner's thread with it. */
 enum { CENTS = 7, HOLD = 999, ASKED_MAX = 512 };
 
 struct owner_fixture {
@@ -28,6 +28,7 @@ struct owner_fixture {
 };
 
 extern struct owner_fixture fixture;
+extern _Thread_local bool on_committer; /* since its first commit */
 
 int owner_setup(void **state);
 int owner_teardown(void **state);
@@ -39,7 +40,11 @@ const char *owner_socket_name(void);
 void gate_move(bool closed);
 uint32_t gate_wait_for_commit(void); /* how many ops are before the gate */
 void gate_wait_for_question(void);   /* until one was answered at once, or is held up */
+void hold(bool held);                /* client HOLD, also when the gate is open */
 uint32_t gate_committed(void);       /* how many ops so far */
+
+/* An op of the owner's own process goes to the committer and comes back. */
+void owner_expect_committer(void);
 
 int peer_connected(void);
 int peer_greeted(void);

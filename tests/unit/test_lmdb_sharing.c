@@ -16,10 +16,22 @@
 
 #include "failing_calls.h"
 #include "members.h"
+#include "store/lmdb/guest.h"
 #include "store/lmdb/owner_socket.h"
 
 #define C ENTRY_CREDIT
 #define D ENTRY_DEBIT
+
+/* How often a committer has asked an owner. (The linker makes __wrap_X and __real_X of a wrapped call X.)
+ * NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+static atomic_uint committers;
+__typeof__(guest_ask) __real_guest_ask, __wrap_guest_ask;
+uint32_t __wrap_guest_ask(struct guest *guest, struct op **ops, uint32_t count)
+{
+    atomic_fetch_add(&committers, 1);
+    return __real_guest_ask(guest, ops, count);
+}
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 /* --- together ------------------------------------------------------------------------------- */
 
@@ -88,6 +100,28 @@ static void a_batch_larger_than_what_is_carried_at_once_is_answered_whole(void *
         assert_int_equal(member_statement(first, who).account.balance_cents, MEMBER_PENDING / 5);
 }
 
+static void what_a_guest_can_ask_at_once_needs_no_committer_of_its_own(void **state)
+{
+    (void)state;
+    static struct op ops[GUEST_OPS_MAX + 1];
+    member_join(first);
+    member_join(second);
+    atomic_store(&committers, 0);
+    for (int i = 1; i <= 10; i++) {
+        assert_int_equal(member_book(second, 1, C, 1), OUTCOME_OK);
+        assert_int_equal(member_statement(second, 1).account.balance_cents, i);
+    }
+    for (uint32_t i = 0; i <= GUEST_OPS_MAX; i++)
+        ops[i] = entry_op(2, C, 1, NULL);
+    member_ask_all(second, ops, GUEST_OPS_MAX);
+    assert_int_equal(atomic_load(&committers), 0);
+    member_ask_all(second, ops, GUEST_OPS_MAX + 1);
+    assert_true(atomic_load(&committers) > 0);
+    member_leave(first);
+    assert_int_equal(member_book(second, 1, C, 1), OUTCOME_OK); /* by itself, from now on */
+    assert_int_equal(member_statement(second, 2).account.balance_cents, 2 * GUEST_OPS_MAX + 1);
+}
+
 static void a_bank_that_promises_otherwise_is_refused(void **state)
 {
     (void)state;
@@ -141,19 +175,21 @@ struct asker {
     enum outcome failure; /* the last one */
 };
 
+/* More than an owner is asked at once, and as much as can be. */
 static void *book_all_the_time(void *context)
 {
-    enum { AT_ONCE = 200 };
+    enum { MANY = 200, FEW = 50 };
     struct asker *asker = context;
-    static _Thread_local struct op ops[AT_ONCE];
-    while (!atomic_load(&asker->enough)) {
-        for (uint32_t i = 0; i < AT_ONCE; i++)
+    static _Thread_local struct op ops[MANY];
+    for (uint32_t turn = 0; !atomic_load(&asker->enough); turn++) {
+        uint32_t at_once = turn % 2 == 0 ? MANY : FEW;
+        for (uint32_t i = 0; i < at_once; i++)
             ops[i] = i % 10 == 9 ? (struct op){.kind = OP_STATEMENT, .client = 1}
                                  : entry_op(i % 5 + 1, C, 1, NULL);
-        for (uint32_t i = 0; i < AT_ONCE; i++)
+        for (uint32_t i = 0; i < at_once; i++)
             ops[i].outcome = UNTOUCHED;
-        member_ask_all(asker->member, ops, AT_ONCE);
-        for (uint32_t i = 0; i < AT_ONCE; i++)
+        member_ask_all(asker->member, ops, at_once);
+        for (uint32_t i = 0; i < at_once; i++)
             if (ops[i].outcome != OUTCOME_OK) {
                 asker->failed++;
                 asker->failure = ops[i].outcome;
@@ -388,6 +424,7 @@ int main(void)
         TEST(whoever_comes_later_serves_the_same_bank),
         TEST(a_limit_and_a_key_hold_wherever_they_are_asked),
         TEST(a_batch_larger_than_what_is_carried_at_once_is_answered_whole),
+        TEST(what_a_guest_can_ask_at_once_needs_no_committer_of_its_own),
         TEST(a_bank_that_promises_otherwise_is_refused),
         TEST(a_bank_waits_for_one_that_promises_otherwise_to_end),
         TEST(an_owner_that_ends_in_order_costs_the_others_nothing),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * test_store_lanes.c - a store on a backend that has several lanes: a committer for each of them, and
- * the backend says which op goes where. Its kind is one of ours; store_kind_of() is wrapped.
+ * the backend says which op goes where; or on one that starts ops without any. Its kind is one of ours;
+ * store_kind_of() is wrapped.
  */
 #include "unit.h"
 
@@ -26,6 +27,13 @@ static struct {
     unsigned opened, closed, admitted, dismissed, submitted_now[2]; /* by each submitter */
     bool refuse, has_thread[LANES_MAX];
     sem_t *hold; /* lane 1 waits for it */
+
+    /* The one that starts ops: whether it does, and what it has. */
+    bool starts, dismissed_before;
+    unsigned offered;
+    struct op *started[2 * OPS];
+    uint32_t started_count;
+    struct queue *queue;
 } inside;
 
 static bool answer_now(struct backend *backend, uint32_t submitter, struct op *op)
@@ -61,9 +69,27 @@ static bool commit(struct backend *backend, uint32_t lane, struct op **batch, ui
     return true;
 }
 
+static bool start(struct backend *backend, struct op **batch, uint32_t count)
+{
+    assert_ptr_equal(backend, &inside.backend);
+    inside.offered += count;
+    inside.dismissed_before = inside.dismissed > 0;
+    for (uint32_t i = 0; inside.starts && i < count; i++)
+        inside.started[inside.started_count++] = batch[i];
+    return inside.starts;
+}
+
+static void answer_what_was_started(void)
+{
+    for (uint32_t i = 0; i < inside.started_count; i++)
+        inside.started[i]->outcome = OUTCOME_LIMIT_EXCEEDED;
+    queue_answer(inside.queue, inside.started, inside.started_count);
+}
+
 static void admit(struct backend *backend, struct queue *queue)
 {
     (void)backend;
+    inside.queue = queue;
     inside.admitted += queue_sane(queue);
 }
 
@@ -94,6 +120,17 @@ static const struct backend_calls without_lanes = {
     .close = close_backend,
 };
 
+static const struct backend_calls with_start = {
+    .answer_now = answer_now,
+    .start = start,
+    .commit = commit,
+    .admit = admit,
+    .dismiss = dismiss,
+    .close = close_backend,
+};
+
+enum { STARTS = 100 }; /* for a number of lanes: that one */
+
 static struct backend *open_backend(const char *place, const struct store_options *options,
                                     char *error, size_t error_size)
 {
@@ -106,6 +143,8 @@ static struct backend *open_backend(const char *place, const struct store_option
         .calls = options->connections > 0 ? &with_lanes : &without_lanes,
         .lanes = options->connections > 0 ? options->connections : 1,
     };
+    if (options->connections == STARTS)
+        inside.backend = (struct backend){.calls = &with_start, .lanes = 1};
     inside.opened++;
     return &inside.backend;
 }
@@ -299,6 +338,45 @@ static void what_is_answered_now_goes_to_no_lane(void **state)
     store_close(store);
 }
 
+static void what_is_started_needs_no_committer(void **state)
+{
+    (void)state;
+    struct op reading = {.kind = OP_STATEMENT}, more = {.kind = OP_ENTRY};
+    inside.starts = true;
+    assert_true(open_store(STARTS));
+    assert_false(store_submit(submitter, &reading));
+    assert_int_equal(inside.offered, 0); /* it is not handed over yet */
+    submit_all();
+    assert_int_equal(inside.started_count, OPS + 1);
+    for (int i = 0; i < OPS; i++)
+        assert_ptr_equal(inside.started[i], &ops[i]);
+    assert_ptr_equal(inside.started[OPS], &reading);
+    assert_true(store_submit(submitter, &more)); /* they are pending all the same */
+    assert_int_equal(more.outcome, OUTCOME_BUSY);
+    store_hand_over(submitter); /* of nothing */
+    answer_what_was_started();
+    wait_for(OPS + 1);
+    store_close(store);
+    assert_int_equal(inside.offered, OPS + 1);
+    assert_int_equal(atomic_load(&inside.committed[0]), 0);
+}
+
+static void what_is_not_started_goes_to_the_committer(void **state)
+{
+    (void)state;
+    assert_true(open_store(STARTS));
+    submit_all();
+    wait_for(OPS);
+    assert_int_equal(inside.offered, OPS);
+    assert_int_equal(atomic_load(&inside.committed[0]), OPS);
+    assert_false(store_submit(submitter, &ops[0]));
+    store_close(store); /* which hands it over, when the backend has been told that it is the end */
+    assert_int_equal(inside.offered, OPS + 1);
+    assert_true(inside.dismissed_before);
+    assert_int_equal(atomic_load(&inside.committed[0]), OPS + 1);
+    assert_int_equal(ops[0].outcome, OUTCOME_LIMIT_EXCEEDED);
+}
+
 static void past_what_may_be_pending_in_all_lanes_it_is_busy(void **state)
 {
     (void)state;
@@ -419,6 +497,8 @@ int main(void)
         TEST(closing_answers_what_waits_in_every_lane),
         TEST(a_backend_of_one_lane_need_not_say_which),
         TEST(what_is_answered_now_goes_to_no_lane),
+        TEST(what_is_started_needs_no_committer),
+        TEST(what_is_not_started_goes_to_the_committer),
         TEST(past_what_may_be_pending_in_all_lanes_it_is_busy),
         TEST(what_reads_has_as_much_room_of_its_own),
         TEST(submitters_share_what_may_be_pending_and_each_gets_its_own_back),

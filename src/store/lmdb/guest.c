@@ -118,14 +118,28 @@ uint32_t guest_ask(struct guest *guest, struct op **ops, uint32_t count)
     uint32_t asked = 0;
     pthread_mutex_lock(&guest->mutex);
     while (asked < count && guest->linked) {
-        if (guest->free_count == 0)
+        if (guest->free_count == 0) {
+            guest->waited_for = true;
             pthread_cond_wait(&guest->moved, &guest->mutex);
-        else
+        } else {
             asked += ask_some(guest, ops + asked, count - asked);
+        }
         assert(guest_sane(guest));
     }
+    guest->waited_for = false;
     pthread_mutex_unlock(&guest->mutex);
     return asked;
+}
+
+bool guest_start(struct guest *guest, struct op **ops, uint32_t count)
+{
+    assert(count > 0); /* an empty packet would be the end */
+    pthread_mutex_lock(&guest->mutex);
+    bool started = guest->linked && !guest->waited_for && count <= guest->free_count &&
+                   ask_some(guest, ops, count) == count;
+    assert(guest_sane(guest));
+    pthread_mutex_unlock(&guest->mutex);
+    return started;
 }
 
 void guest_link(struct guest *guest, int fd)

@@ -3,13 +3,14 @@
  * guest.h - ops of a process that does not own its folder, on their way to the owner and back.
  *
  * Purpose    Carry many ops at a time over one connection to the owner, and the next owner's after that.
- * Invariant  An op is in the table from guest_ask() until queue_answer(). One that writes and that the
- *            owner may have heard is asked once: where the link ends before its answer, its outcome
- *            is OUTCOME_UNKNOWN. One that only reads is asked again.
+ * Invariant  An op is in the table from guest_ask() or guest_start() until queue_answer(). One that
+ *            writes and that the owner may have heard is asked once: where the link ends before its
+ *            answer, its outcome is OUTCOME_UNKNOWN. One that only reads is asked again.
  *            free [0, free_count) | in asked[], which is what the owner may still answer.
+ *            While guest_ask() waits for places nobody else is given any: what it has comes first.
  * Ownership  Owns the connection; borrows the queue, and the ops of the table.
- * Threads    guest_ask() is the committer's; guest_stuck() and guest_hang_up() are for any; all else is
- *            for the thread that listens.
+ * Threads    guest_ask() is the committer's; guest_start(), guest_stuck() and guest_hang_up() are for
+ *            any; all else is for the thread that listens.
  * Errors     A link that ends is a false, or a smaller number.
  * Not here   Finding an owner, becoming one: lmdb_store.c.
  */
@@ -39,6 +40,7 @@ struct guest {
     pthread_cond_t moved;  /* a place is free, or the link has ended */
     int fd;                /* -1: none */
     bool linked;           /* the owner still listens */
+    bool waited_for;       /* guest_ask() waits for places */
     uint32_t free_count;
     uint8_t free[GUEST_OPS_MAX];
     struct op *asked[GUEST_OPS_MAX];
@@ -55,6 +57,9 @@ void guest_link(struct guest *guest, int fd);
 
 /* How many of these ops are with the owner now: less than `count` if it listens no more. */
 MUST_CHECK uint32_t guest_ask(struct guest *guest, struct op **ops, uint32_t count);
+
+/* Without waiting: all of these ops are with the owner now, or none. */
+MUST_CHECK bool guest_start(struct guest *guest, struct op **ops, uint32_t count);
 
 /* Takes answers until the link ends; then answers what is unknown. */
 void guest_listen(struct guest *guest);

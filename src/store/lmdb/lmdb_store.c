@@ -131,6 +131,14 @@ static void refuse(struct op **ops, uint32_t count)
         ops[i]->outcome = OUTCOME_DOWN;
 }
 
+/* The link says all that there is to know of the role: it is there as long as an owner hears us. Once we are that
+ * owner there is none any more, and its mutex need not be taken to find out. */
+static bool start(struct backend *backend, struct op **ops, uint32_t count)
+{
+    struct lmdb_store *store = store_of(backend);
+    return !atomic_load(&store->owner) && guest_start(&store->guest, ops, count);
+}
+
 static bool commit(struct backend *backend, uint32_t lane, struct op **ops, uint32_t count)
 {
     struct lmdb_store *store = store_of(backend);
@@ -406,8 +414,18 @@ static void close_store(struct backend *backend)
     free(store);
 }
 
-static const struct backend_calls calls = {
+static const struct backend_calls calls_of_first = {
     .answer_now = answer_now,
+    .commit = commit,
+    .settle = settle,
+    .admit = admit,
+    .dismiss = dismiss,
+    .close = close_store,
+};
+
+static const struct backend_calls calls_of_second = {
+    .answer_now = answer_now,
+    .start = start,
     .commit = commit,
     .settle = settle,
     .admit = admit,
@@ -437,6 +455,7 @@ static bool begin_as_guest(struct lmdb_store *store, int fd)
     }
     /* Whoever looks for this folder again does not make it. */
     store->options.must_exist = true;
+    store->backend.calls = &calls_of_second;
     guest_link(&store->guest, fd);
     store->role = GUEST;
     (void)note_owner(store);
@@ -452,7 +471,7 @@ struct backend *lmdb_store_open(const char *path, const struct store_options *op
         snprintf(error, error_size, "out of memory");
         return NULL;
     }
-    store->backend = (struct backend){.calls = &calls, .lanes = 1};
+    store->backend = (struct backend){.calls = &calls_of_first, .lanes = 1};
     store->options = *options;
     store->roles = 1;
     snprintf(store->path, sizeof store->path, "%s", path);

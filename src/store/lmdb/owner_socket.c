@@ -32,10 +32,12 @@ struct carried {
     uint32_t number; /* the peer's */
 };
 
-/* A place for a peer: free | asking | leaving (its side is shut) | gone, with ops still out. */
+/* A place for a peer: free | asking | leaving (its side is shut) | dropped (both sides are) | gone, with
+ * ops still out. */
 struct peer {
     int fd; /* -1: free or gone */
     bool leaving;
+    bool dropped;                             /* until the socket's thread has closed it */
     uint64_t heard;                           /* in which turn it last asked */
     struct carried *free[OWNER_PEER_OPS_MAX]; /* [0, free_count): not out */
     uint32_t free_count;
@@ -51,7 +53,7 @@ struct outbox {
 struct owner_socket {
     int folder_fd;
     int listener; /* -1: takes nobody on any more */
-    int wake;     /* eventfd: the committer has answers, or it is time to end */
+    int wake; /* eventfd: look at the answers and at what is polled again, or it is time to end */
     _Atomic bool ending;
     bool resting;
     bool durable;
@@ -61,7 +63,10 @@ struct owner_socket {
     struct port port;
     pthread_t thread;
     uint8_t in[OP_PACKET_BYTES_MAX + 1]; /* what fills it is too long */
-    struct outbox out;
+
+    pthread_mutex_t mutex; /* over all that follows; the socket's thread has it unless it polls */
+    bool left_out;         /* of that poll: what an answer may let in again */
+    struct outbox out;     /* empty while nobody has the mutex */
     struct peer peers[OWNER_PEERS_MAX];
 };
 
@@ -78,10 +83,25 @@ static bool place_free(const struct peer *peer)
     return peer->fd < 0 && !asks(peer);
 }
 
+/* On either thread. The descriptor is only shut, which ends a poll of it: were it closed under that poll, its
+ * number could be another's by the time it is looked at. */
 static void drop(struct peer *peer)
 {
-    close(peer->fd);
-    peer->fd = -1; /* what it still has asked comes back to nobody */
+    (void)shutdown(peer->fd, SHUT_RDWR);
+    peer->dropped = true;
+}
+
+/* On the socket's thread, and before it polls again. */
+static void close_dropped(struct owner_socket *owner)
+{
+    for (int i = 0; i < OWNER_PEERS_MAX; i++) {
+        struct peer *peer = &owner->peers[i];
+        if (!peer->dropped)
+            continue;
+        close(peer->fd);
+        peer->fd = -1; /* what it still has asked comes back to nobody */
+        peer->dropped = false;
+    }
 }
 
 /* What it sends from now on fails at its end, so that it knows; what it has sent is still read. */
@@ -117,7 +137,7 @@ static void send_all(struct outbox *out)
 {
     struct peer *peer = out->peer;
     /* Its buffer holds more answers than it may have asked for: full, it does not read them. */
-    if (out->size > 0 && peer->fd >= 0 &&
+    if (out->size > 0 && peer->fd >= 0 && !peer->dropped &&
         send(peer->fd, out->bytes, out->size, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)out->size)
         drop(peer);
     out->size = 0;
@@ -135,9 +155,7 @@ static void give_back(struct outbox *out, struct carried *carried)
 
 static void take_answers(struct owner_socket *owner)
 {
-    uint64_t count;
     struct op *next;
-    (void)!read(owner->wake, &count, sizeof count);
     for (struct op *op = port_take_answered(&owner->port); op; op = next) {
         next = op->next;
         give_back(&owner->out, op->context);
@@ -145,11 +163,30 @@ static void take_answers(struct owner_socket *owner)
     send_all(&owner->out);
 }
 
-static void wake(void *context)
+static void wake(const struct owner_socket *owner)
 {
-    const struct owner_socket *owner = context;
     static const uint64_t one = 1;
     (void)!write(owner->wake, &one, sizeof one);
+}
+
+static void wake_heard(const struct owner_socket *owner)
+{
+    uint64_t count;
+    (void)!read(owner->wake, &count, sizeof count);
+}
+
+/* On the committer's thread, which waits for nobody here: while the other is at work, that one takes them. */
+static void answers_are_there(void *context)
+{
+    struct owner_socket *owner = context;
+    bool needed = true;
+    if (pthread_mutex_trylock(&owner->mutex) == 0) {
+        take_answers(owner);
+        needed = owner->left_out;
+        pthread_mutex_unlock(&owner->mutex);
+    }
+    if (needed)
+        wake(owner);
 }
 
 /* --- questions ------------------------------------------------------------------------------ */
@@ -221,12 +258,14 @@ static bool may_ask(int fd)
 static void greet(struct owner_socket *owner, struct peer *peer, int fd)
 {
     uint8_t greeting[OP_GREETING_BYTES];
+    op_greeting_encode(greeting, owner->durable);
+    if (send(fd, greeting, sizeof greeting, MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof greeting) {
+        close(fd);
+        return;
+    }
     peer->fd = fd;
     peer->leaving = false;
     peer->heard = owner->turn;
-    op_greeting_encode(greeting, owner->durable);
-    if (send(fd, greeting, sizeof greeting, MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof greeting)
-        drop(peer);
 }
 
 static void accept_one(struct owner_socket *owner)
@@ -256,18 +295,29 @@ static struct pollfd wait_for(int fd, bool wanted)
     return (struct pollfd){.fd = wanted ? fd : -1, .events = POLLIN};
 }
 
-/* Only what could be acted upon: all else would be ready again and again. */
-static void wait_for_all(struct owner_socket *owner, struct pollfd ready[DESCRIPTORS])
+/* Only what could be acted upon: all else would be ready again and again. Answers that go out meanwhile
+ * may change that for what is left out, and for the end, which waits for the last. */
+static void choose(struct owner_socket *owner, struct pollfd ready[DESCRIPTORS])
 {
     bool room = find_free(owner) || find_silent(owner);
+    owner->left_out = !room || owner->listener < 0;
     ready[WAKE] = wait_for(owner->wake, true);
     ready[LISTENER] = wait_for(owner->listener, room && !owner->resting);
     for (int i = 0; i < OWNER_PEERS_MAX; i++) {
         struct peer *peer = &owner->peers[i];
-        bool waits = peer->leaving && asks(peer);
-        ready[PEERS + i] = wait_for(peer->fd, !waits && peer->free_count > 0);
+        bool waits = (peer->leaving && asks(peer)) || peer->free_count == 0;
+        owner->left_out |= peer->fd >= 0 && waits;
+        ready[PEERS + i] = wait_for(peer->fd, !waits);
     }
-    if (poll(ready, DESCRIPTORS, owner->resting ? REST_MS : -1) < 0)
+}
+
+static void wait_for_any(struct owner_socket *owner, struct pollfd ready[DESCRIPTORS])
+{
+    assert(owner->out.size == 0);
+    pthread_mutex_unlock(&owner->mutex);
+    int result = poll(ready, DESCRIPTORS, owner->resting ? REST_MS : -1);
+    pthread_mutex_lock(&owner->mutex);
+    if (result < 0)
         for (int i = 0; i < DESCRIPTORS; i++)
             ready[i].revents = 0;
     owner->resting = false;
@@ -291,24 +341,36 @@ static bool all_free(const struct owner_socket *owner)
     return true;
 }
 
+static void take_turn(struct owner_socket *owner, const struct pollfd ready[DESCRIPTORS])
+{
+    owner->turn++;
+    if (ready[WAKE].revents) {
+        wake_heard(owner);
+        take_answers(owner);
+    }
+    if (atomic_load(&owner->ending) && owner->listener >= 0)
+        begin_to_end(owner);
+    for (int i = 0; i < OWNER_PEERS_MAX; i++)
+        if (ready[PEERS + i].revents && !owner->peers[i].dropped)
+            read_peer(owner, &owner->peers[i]);
+    port_hand_over(&owner->port);
+    close_dropped(owner);
+    /* After these: in their places, and with their numbers, newcomers are not what was polled. */
+    if (ready[LISTENER].revents && owner->listener >= 0)
+        accept_one(owner);
+}
+
 static void *serve(void *context)
 {
     struct owner_socket *owner = context;
     struct pollfd ready[DESCRIPTORS];
+    pthread_mutex_lock(&owner->mutex);
     while (owner->listener >= 0 || !all_free(owner)) {
-        wait_for_all(owner, ready);
-        owner->turn++;
-        if (ready[WAKE].revents)
-            take_answers(owner);
-        if (atomic_load(&owner->ending) && owner->listener >= 0)
-            begin_to_end(owner);
-        if (ready[LISTENER].revents && owner->listener >= 0)
-            accept_one(owner);
-        for (int i = 0; i < OWNER_PEERS_MAX; i++)
-            if (ready[PEERS + i].revents && ready[PEERS + i].fd == owner->peers[i].fd)
-                read_peer(owner, &owner->peers[i]);
-        port_hand_over(&owner->port);
+        choose(owner, ready);
+        wait_for_any(owner, ready);
+        take_turn(owner, ready);
     }
+    pthread_mutex_unlock(&owner->mutex);
     return NULL;
 }
 
@@ -361,7 +423,8 @@ bool owner_socket_open(struct owner_socket **ret, const struct folder *folder, s
     owner->answer_now = answer_now;
     owner->context = context;
     prepare(owner);
-    port_init(&owner->port, queue, OWNER_PEERS_MAX * OWNER_PEER_OPS_MAX, wake, owner);
+    port_init(&owner->port, queue, OWNER_PEERS_MAX * OWNER_PEER_OPS_MAX, answers_are_there, owner);
+    pthread_mutex_init(&owner->mutex, NULL);
     owner->listener = -1;
     owner->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (owner->wake < 0 || !listen_in(owner)) {
@@ -381,6 +444,7 @@ free_owner:
         close(owner->listener);
     if (owner->wake >= 0)
         close(owner->wake);
+    pthread_mutex_destroy(&owner->mutex);
     free(owner);
     return false;
 }
@@ -396,5 +460,6 @@ void owner_socket_free(struct owner_socket *owner)
 {
     port_free(&owner->port);
     close(owner->wake);
+    pthread_mutex_destroy(&owner->mutex);
     free(owner);
 }

@@ -4,13 +4,18 @@
  *
  * Purpose    A thread that listens on FOLDER_SOCKET: each peer is greeted, asks, and is answered in
  *            the order in which its answers are known. Its ops go through a port of their own, and
- *            so are in one order with everybody's.
+ *            so are in one order with everybody's. Whoever has the answers sends them: the committer,
+ *            so that nobody has to be woken for it, or the thread, while that is at work.
  * Invariant  A question that could be sent is judged, unless the process dies: before a peer is let
  *            go its side is shut, and what came until then is read and answered. A peer holds at
  *            most OWNER_PEER_OPS_MAX ops; further ones wait in its socket.
  * Ownership  Owns the socket and its name; borrows the folder, the queue and the answering side.
  *            Whoever holds the folder's lock may remove a name that the dead left.
- * Threads    It is one. open, end and free are for one other; free only after the committer.
+ * Threads    It is one, and the committer's sends answers beside it and never waits for it: a mutex that
+ *            the thread lets go of only to poll, and that the committer only tries. The thread alone closes
+ *            descriptors, reads, accepts, and submits; it is woken where it has left something out of its
+ *            poll that an answer may change. open, end and free are for one other thread; free only
+ *            after the committer.
  * Errors     open: false and a sentence. A peer that sends what is no question, or does not read
  *            its answers, is dropped without a word.
  * Not here   What a frame is (op_wire.h), the other end (owner_meet.h), deadlines: the asker's.
