@@ -34,8 +34,11 @@ static bool disk_full(int result)
 
 static bool reserve_pages(struct commit *commit, uint64_t pages)
 {
-    return space_reserve(&commit->space, environment_used_bytes(commit->environment),
-                         pages * commit->environment->page_bytes);
+    uint64_t used_bytes = environment_used_bytes(commit->environment);
+    uint64_t needed_bytes = pages * commit->environment->page_bytes;
+    bool writing = commit->ahead && commit->ahead->is_checkpointing;
+    return writing ? space_own(&commit->space, used_bytes, needed_bytes)
+                   : space_reserve(&commit->space, used_bytes, needed_bytes);
 }
 
 static bool reserve(struct commit *commit, uint32_t ops)
