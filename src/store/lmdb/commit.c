@@ -354,7 +354,8 @@ static enum outcome judge_alone(struct commit *commit, struct op *op, int reason
     if (reason == MDB_MAP_FULL) {
         commit->map_full = true;
         serving_no_room(commit->serving, "the map is full: restart with a larger --map-size");
-        return OUTCOME_NO_SPACE; /* it got as far as being booked */
+        /* It got as far as being booked, unless a checkpoint stood before it. */
+        return commit->reason_not_to_go_on ? judge_without_booking(commit, op) : OUTCOME_NO_SPACE;
     }
     if (reason < 0) { /* a page of LMDB's that is on this op's way is wrong */
         serving_damage(commit->serving, op->client);
