@@ -309,6 +309,8 @@ static void what_a_checkpoint_has_written_is_not_written_over_before_it_counts(v
     close_gate();
     assert_true(commit_settle(&commit, true));
     wait_at_gate();
+    assert_true(commit_settle(&commit, true)); /* nobody waits for it */
+    assert_true(ahead.is_checkpointing);
     entries += book_much();
     open_gate();
     while (last_txn() < first)
@@ -521,6 +523,11 @@ static void a_checkpoint_without_room_is_made_when_there_is_room(void **state)
         assert_int_equal(run_one(refused), OUTCOME_LIMIT_EXCEEDED);
         assert_int_equal(run_one(entry), OUTCOME_NO_SPACE);
         assert_true(fail_none());
+        assert_true(commit_settle(&commit, true)); /* for a while nothing is tried without need */
+        assert_false(ahead.is_checkpointing);
+        ahead.failed_ms -= 1000;
+        assert_true(commit_settle(&commit, true));
+        assert_true(ahead.is_checkpointing);
         assert_int_equal(run_one(entry), OUTCOME_OK);
         assert_int_equal(run_one(entry), OUTCOME_OK);
         serving.state = SERVING; /* it takes a second */
