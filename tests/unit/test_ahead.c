@@ -152,6 +152,22 @@ static void batches_are_counted_with_those_that_others_committed(void **state)
     assert_int_equal(ahead_batches(&twin.ahead), before + 4);
 }
 
+/* Also where the last of them was a while ago, in either half. */
+static void batches_are_counted_whichever_half_had_the_last(void **state)
+{
+    (void)state;
+    const uint64_t before = ahead_batches(&twin.ahead);
+    for (uint64_t laps = 1; laps <= 3; laps++) {
+        for (uint64_t lap = 0; lap < laps; lap++) {
+            for (int i = 0; i < 5; i++)
+                book_one(1, NULL);
+            twin_checkpoint();
+        }
+        twin_reopen();
+        assert_int_equal(ahead_batches(&twin.ahead), before + laps * (laps + 1) / 2 * 5);
+    }
+}
+
 static void keys_that_are_past_their_time_are_forgotten_at_a_checkpoint(void **state)
 {
     (void)state;
@@ -359,7 +375,10 @@ static void it_is_time_after_a_while_or_when_the_next_batch_might_not_fit(void *
     (void)state;
     assert_false(ahead_is_long(&twin.ahead, INT64_MAX / 2)); /* of what? */
     book_one(1, NULL);
+    twin.ahead.since_ms -= 100;
     int64_t since_ms = twin.ahead.since_ms;
+    book_one(2, NULL); /* it is the first that is waited for */
+    assert_int_equal(twin.ahead.since_ms, since_ms);
     assert_false(ahead_is_long(&twin.ahead, since_ms + 999));
     assert_true(ahead_is_long(&twin.ahead, since_ms + 1000));
     uint32_t count = twin_young()->accounts_count;
@@ -403,6 +422,23 @@ static void a_checkpoint_takes_no_more_pages_than_was_said(void **state)
     }
 }
 
+/* What is on its way, too, until it is there. */
+static void both_generations_take_pages(void **state)
+{
+    (void)state;
+    const uint64_t at_rest = ahead_pages(&twin.ahead, 0);
+    for (int i = 0; i < 30; i++)
+        book_one(1 + (uint32_t)i % 3, i % 2 ? NULL : (const char[]){'a', (char)('a' + i), 0});
+    const uint64_t one = ahead_pages(&twin.ahead, 0);
+    assert_true(one > at_rest);
+    advance(true);
+    assert_int_equal(ahead_pages(&twin.ahead, 0), one);
+    book_one(1, "z");
+    assert_true(ahead_pages(&twin.ahead, 0) > one);
+    twin_checkpoint();
+    assert_int_equal(ahead_pages(&twin.ahead, 0), at_rest);
+}
+
 static uint64_t pages_more(const struct op *op)
 {
     static struct op ops[BATCH_OPS_MAX];
@@ -428,7 +464,8 @@ static void records_keys_and_accounts_all_take_pages(void **state)
     uint64_t records = pages_more(&first);
     assert_true(records >= BATCH_OPS_MAX * JOURNAL_RECORD_BYTES_MAX / 4096);
     assert_true(pages_more(&other) > records);
-    assert_true(pages_more(&with_key) >= records + UINT64_C(2) * BATCH_OPS_MAX);
+    /* a key's, and those of one that is forgotten for it */
+    assert_true(pages_more(&with_key) >= records + UINT64_C(5) * BATCH_OPS_MAX);
 }
 
 /* --- random histories ------------------------------------------------------------------------- */
@@ -514,6 +551,7 @@ int main(void)
         TEST(a_lap_that_the_file_has_is_not_booked_again),
         TEST(a_log_that_was_closed_is_of_no_concern),
         TEST(batches_are_counted_with_those_that_others_committed),
+        TEST(batches_are_counted_whichever_half_had_the_last),
         TEST(keys_that_are_past_their_time_are_forgotten_at_a_checkpoint),
         TEST(a_log_that_was_torn_gives_the_batches_before),
         TEST(a_process_that_is_killed_has_lost_nothing),
@@ -523,6 +561,7 @@ int main(void)
         TEST(there_is_room_for_as_many_accounts_keys_and_blocks_as_there_is),
         TEST(it_is_time_after_a_while_or_when_the_next_batch_might_not_fit),
         TEST(a_checkpoint_takes_no_more_pages_than_was_said),
+        TEST(both_generations_take_pages),
         TEST(records_keys_and_accounts_all_take_pages),
         TEST(random_histories_with_crashes_are_those_of_a_plain_ledger),
     };

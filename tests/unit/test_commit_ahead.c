@@ -6,6 +6,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -240,6 +241,91 @@ static void after_a_crash_the_next_one_has_all_that_was_answered(void **state)
     expect_in_file(20);
 }
 
+/* --- beside a checkpoint ---------------------------------------------------------------------- */
+
+/* LMDB's own calls come by here: between a commit's pages and the root that makes them count. */
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool closed, reached;
+} gate = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+int fdatasync(int fd)
+{
+    (void)fd;
+    pthread_mutex_lock(&gate.mutex);
+    gate.reached = true;
+    pthread_cond_broadcast(&gate.changed);
+    while (gate.closed)
+        pthread_cond_wait(&gate.changed, &gate.mutex);
+    pthread_mutex_unlock(&gate.mutex);
+    return 0;
+}
+
+static void close_gate(void)
+{
+    pthread_mutex_lock(&gate.mutex);
+    gate.closed = true;
+    gate.reached = false;
+    pthread_mutex_unlock(&gate.mutex);
+}
+
+static void wait_at_gate(void)
+{
+    pthread_mutex_lock(&gate.mutex);
+    while (!gate.reached)
+        pthread_cond_wait(&gate.changed, &gate.mutex);
+    pthread_mutex_unlock(&gate.mutex);
+}
+
+static void open_gate(void)
+{
+    pthread_mutex_lock(&gate.mutex);
+    gate.closed = false;
+    pthread_cond_broadcast(&gate.changed);
+    pthread_mutex_unlock(&gate.mutex);
+}
+
+/* Pages of the journal, more than zeros are written ahead for. */
+static uint64_t book_much(void)
+{
+    enum { BATCHES = 40 };
+    static struct op ops[BATCH_OPS_MAX];
+    for (int batch = 0; batch < BATCHES; batch++) {
+        for (uint32_t i = 0; i < BATCH_OPS_MAX; i++)
+            ops[i] = entry_op(1 + i % 3, C, 1, NULL);
+        run(ops, BATCH_OPS_MAX);
+        assert_int_equal(ops[BATCH_OPS_MAX - 1].outcome, OUTCOME_OK);
+    }
+    return (uint64_t)BATCHES * BATCH_OPS_MAX;
+}
+
+static void what_a_checkpoint_has_written_is_not_written_over_before_it_counts(void **state)
+{
+    (void)state;
+    assert_int_equal(mdb_env_set_flags(ledger.environment.env, MDB_NOSYNC, 0), MDB_SUCCESS);
+    const size_t first = last_txn() + 1;
+    uint64_t entries = book_much();
+    close_gate();
+    assert_true(commit_settle(&commit, true));
+    wait_at_gate();
+    assert_true(commit_settle(&commit, true)); /* nobody waits for it */
+    assert_true(ahead.is_checkpointing);
+    entries += book_much();
+    open_gate();
+    while (last_txn() < first)
+        continue;
+    close_gate();
+    while (atomic_load(&committed.txn) < first) /* and once that is known the second begins */
+        assert_true(commit_settle(&commit, true));
+    wait_at_gate();
+    book(1);
+    open_gate();
+    assert_true(commit_end(&commit));
+    assert_int_equal(last_txn(), first + 2);
+    expect_in_file(entries + 1);
+}
+
 /* --- no room ---------------------------------------------------------------------------------- */
 
 /* What is said on the way is not looked at. */
@@ -424,25 +510,31 @@ static void a_checkpoint_without_room_is_made_when_there_is_room(void **state)
     (void)state;
     struct op ask = {.kind = OP_SETTLE}, entry = entry_op(1, C, 1, NULL);
     struct op refused = entry_op(1, D, 1000000, NULL), open = open_op(7, 1, 0);
-    struct op *const forcing[] = {&ask, &open};
+    struct op *const forcing[] = {&ask, &open, &ask, &open};
+    static const int errors[] = {ENOSPC, ENOSPC, MDB_MAP_FULL, MDB_MAP_FULL};
     for (int64_t i = 0; i < (int64_t)COUNT_OF(forcing); i++) {
         book(1);
-        run_failing(forcing[i], 1, "mdb_txn_commit", 0, ENOSPC);
+        run_failing(forcing[i], 1, "mdb_txn_commit", 0, errors[i]);
         assert_int_equal(forcing[i]->outcome, OUTCOME_NO_SPACE);
         assert_int_equal(serving_state(&serving), SERVING_FULL);
         assert_int_equal(balance_seen(1), 3 * i + 1);
-        fail_all("mdb_txn_commit", 0, ENOSPC);
+        fail_all("mdb_txn_commit", 0, errors[i]);
         assert_true(commit_settle(&commit, true)); /* and so it is tried again */
         assert_int_equal(run_one(refused), OUTCOME_LIMIT_EXCEEDED);
         assert_int_equal(run_one(entry), OUTCOME_NO_SPACE);
         assert_true(fail_none());
+        assert_true(commit_settle(&commit, true)); /* for a while nothing is tried without need */
+        assert_false(ahead.is_checkpointing);
+        ahead.failed_ms -= 1000;
+        assert_true(commit_settle(&commit, true));
+        assert_true(ahead.is_checkpointing);
         assert_int_equal(run_one(entry), OUTCOME_OK);
         assert_int_equal(run_one(entry), OUTCOME_OK);
         serving.state = SERVING; /* it takes a second */
         assert_int_equal(balance_seen(1), 3 * i + 3);
     }
     reopen(LEDGER_MAP);
-    expect_in_file(6);
+    expect_in_file(3 * COUNT_OF(forcing));
 }
 
 /* A page is wrong that the op needs. */
@@ -468,6 +560,7 @@ int main(void)
         TEST(openings_and_whoever_asks_for_it_have_the_file_hold_all),
         TEST(a_lap_that_is_full_is_followed_by_another),
         TEST(after_a_crash_the_next_one_has_all_that_was_answered),
+        TEST(what_a_checkpoint_has_written_is_not_written_over_before_it_counts),
         TEST(with_a_full_disk_only_what_would_be_booked_finds_no_room),
         TEST(a_log_that_finds_no_room_costs_no_answer_that_was_given),
         TEST(near_the_maps_end_each_batch_is_committed),

@@ -400,14 +400,16 @@ static bool book_left(struct ahead *ahead, uint32_t half, char *error, size_t er
     return cannot("cannot be booked", result, error, error_size);
 }
 
-/* Somebody has replaced a file that was closed with an older one: what the log has beyond would be in the
- * way of the next recovery. */
-static bool wipe_what_is_beyond(struct ahead *ahead, char *error, size_t error_size)
+/* Somebody has replaced a file that was closed with an older one, or with another ledger's: what the log has
+ * beyond, or of that one, would be in the way of the next recovery. */
+static bool wipe_what_is_of_no_use(struct ahead *ahead, char *error, size_t error_size)
 {
     for (uint32_t half = 0; half < WAL_HALVES; half++) {
         struct wal *wal = &ahead->wals[half];
         wal_restart(wal);
-        if (wal_goes_beyond(wal, ahead->batch->last_sequence + 1) && !wal_wipe(wal))
+        bool in_the_way = wal_goes_beyond(wal, ahead->batch->last_sequence + 1) ||
+                          wal_has_foreign(wal);
+        if (in_the_way && !wal_wipe(wal))
             return cannot("cannot be wiped", errno, error, error_size);
     }
     return true;
@@ -438,7 +440,7 @@ static bool recover(struct ahead *ahead, char *error, size_t error_size)
     for (uint32_t i = 0; i < WAL_HALVES; i++)
         if (laps[i] == LAP_TO_BOOK && !book_left(ahead, order[i], error, error_size))
             return false;
-    return wipe_what_is_beyond(ahead, error, error_size);
+    return wipe_what_is_of_no_use(ahead, error, error_size);
 }
 
 static void close_log(struct ahead *ahead, uint64_t sequence)

@@ -34,8 +34,11 @@ static bool disk_full(int result)
 
 static bool reserve_pages(struct commit *commit, uint64_t pages)
 {
-    return space_reserve(&commit->space, environment_used_bytes(commit->environment),
-                         pages * commit->environment->page_bytes);
+    uint64_t used_bytes = environment_used_bytes(commit->environment);
+    uint64_t needed_bytes = pages * commit->environment->page_bytes;
+    bool writing = commit->ahead && commit->ahead->is_checkpointing;
+    return writing ? space_own(&commit->space, used_bytes, needed_bytes)
+                   : space_reserve(&commit->space, used_bytes, needed_bytes);
 }
 
 static bool reserve(struct commit *commit, uint32_t ops)
@@ -350,7 +353,8 @@ static enum outcome judge_alone(struct commit *commit, struct op *op, int reason
     if (reason == MDB_MAP_FULL) {
         commit->map_full = true;
         serving_no_room(commit->serving, "the map is full: restart with a larger --map-size");
-        return OUTCOME_NO_SPACE; /* it got as far as being booked */
+        /* It got as far as being booked, unless a checkpoint stood before it. */
+        return commit->reason_not_to_go_on ? judge_without_booking(commit, op) : OUTCOME_NO_SPACE;
     }
     if (reason < 0) { /* a page of LMDB's that is on this op's way is wrong */
         serving_damage(commit->serving, op->client);

@@ -57,11 +57,14 @@ static bool write_ahead(struct space *space, uint64_t used_bytes)
     return true;
 }
 
-bool space_reserve(struct space *space, uint64_t used_bytes, uint64_t needed_bytes)
+bool space_own(struct space *space, uint64_t used_bytes, uint64_t needed_bytes)
 {
     uint64_t end = used_bytes + needed_bytes;
-    if (end > space->reserved_bytes && !reserve_to(space, end + RESERVE_STEP_BYTES) &&
-        !reserve_to(space, end))
-        return false;
-    return write_ahead(space, used_bytes);
+    return end <= space->reserved_bytes || reserve_to(space, end + RESERVE_STEP_BYTES) ||
+           reserve_to(space, end);
+}
+
+bool space_reserve(struct space *space, uint64_t used_bytes, uint64_t needed_bytes)
+{
+    return space_own(space, used_bytes, needed_bytes) && write_ahead(space, used_bytes);
 }

@@ -5,10 +5,10 @@
  * Purpose    Find out that the disk is full before a commit begins, when the answer is still "no,
  *            and nothing happened"; and write what comes next over with zeros before it is needed,
  *            so that a commit's flush carries data alone and no news about the file.
- * Invariant  After space_reserve() the file owns its first used + needed bytes. Nothing before
+ * Invariant  After either call the file owns its first used + needed bytes. Nothing before
  *            used_bytes is ever written.
  * Ownership  Borrows the descriptor of the data file.
- * Threads    One caller, and not while a transaction writes.
+ * Threads    One caller; and while a transaction writes, only space_own().
  * Errors     false: there is no room, errno says why. A file system that cannot reserve
  *            (EOPNOTSUPP) is trusted, and a full disk then shows as a failing commit.
  * Not here   LMDB's map size.
@@ -31,5 +31,7 @@ struct space {
 
 /* `used_bytes`: the end of what the last commit uses. */
 MUST_CHECK bool space_reserve(struct space *space, uint64_t used_bytes, uint64_t needed_bytes);
+/* The same without the zeros: a transaction's pages stand behind used_bytes before its commit counts. */
+MUST_CHECK bool space_own(struct space *space, uint64_t used_bytes, uint64_t needed_bytes);
 
 #endif

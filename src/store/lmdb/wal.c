@@ -70,10 +70,12 @@ static bool complete(int fd)
     return false;
 }
 
+/* What says that it was closed goes last: without that, what is behind it would count. */
 bool wal_wipe(struct wal *wal)
 {
+    const off_t begin = (off_t)wal->begin, rest = begin + WAL_ALIGN_BYTES;
     wal_restart(wal);
-    return fill(wal->fd, (off_t)wal->begin, (off_t)(wal->begin + WAL_BYTES));
+    return fill(wal->fd, rest, begin + WAL_BYTES) && fill(wal->fd, begin, rest);
 }
 
 /* What root makes beside somebody's data would lock them out of it. */
@@ -307,6 +309,16 @@ bool wal_is_foreign(struct wal *wal)
     uint64_t at = 0;
     return find(wal, &at, &block, &header) && header.created_us != wal->created_us &&
            block.records > 0;
+}
+
+bool wal_has_foreign(struct wal *wal)
+{
+    struct wal_block block;
+    struct header header;
+    for (uint64_t at = 0; find(wal, &at, &block, &header);)
+        if (header.created_us != wal->created_us && block.records > 0)
+            return true;
+    return false;
 }
 
 bool wal_goes_beyond(struct wal *wal, uint64_t sequence)

@@ -98,6 +98,8 @@ MUST_CHECK bool wal_wipe(struct wal *wal);
 
 /* Is it another ledger's, which was not closed? */
 bool wal_is_foreign(struct wal *wal);
+/* Has it any block of another ledger, closed or not? */
+bool wal_has_foreign(struct wal *wal);
 /* Is there a block of this ledger anywhere with records from `sequence` on? */
 bool wal_goes_beyond(struct wal *wal, uint64_t sequence);
 
