@@ -38,6 +38,7 @@ class LmdbStore:
     def __init__(self, folder, kind="lmdb"):
         self.kind = kind
         self.folder = self.beside = Path(folder)
+        assert self.folder.is_absolute(), "else it would be made wherever the tests are run"
         self.faults = Faults(f"{folder}.fault", flush="dsync_write")  # Of its log.
         self.url = f"lmdb:{folder}"
 

@@ -44,12 +44,8 @@ def test_its_threads_push_nobody_aside(bank):
     assert policies(bank) == {os.SCHED_BATCH}
 
 
-def test_a_scheduling_policy_that_somebody_chose_stays(store):
-    bank = Bank(store, prefix=["chrt", "--idle", "0"])
-    try:
-        assert policies(bank.start()) == {os.SCHED_IDLE}
-    finally:
-        bank.stop()
+def test_a_scheduling_policy_that_somebody_chose_stays(make_bank):
+    assert policies(make_bank(prefix=["chrt", "--idle", "0"])) == {os.SCHED_IDLE}
 
 
 def test_a_second_start_goes_on_where_the_first_was(new_bank):

@@ -119,11 +119,19 @@ static void begin_checkpoint(struct ahead *ahead)
     ahead->is_checkpointing = true;
 }
 
-static enum ahead_end end_of(int result)
+/* It wanted room or memory, and nothing that was written counts. Else there is damage in the way, or a flush
+ * has left pages in doubt (0005). */
+static bool is_temporary(int result)
 {
-    /* A flush that failed leaves pages in doubt (0005); all else has written nothing that counts. */
-    bool certain = result < 0 || result == ENOSPC || result == EDQUOT || result == EFBIG;
-    return certain ? AHEAD_UNDONE : AHEAD_LOST;
+    switch (result) {
+    case MDB_MAP_FULL:
+    case MDB_TXN_FULL:
+    case ENOMEM:
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return true;
+    default: return false;
+    }
 }
 
 /* Of a checkpoint, if one was under way and has ended. */
@@ -139,7 +147,7 @@ static enum ahead_end collect(struct ahead *ahead, bool wait, int *ret_reason)
     if (ahead->has_failed) {
         ahead->failed_ms = serving_clock_ms();
         *ret_reason = job.result;
-        return end_of(job.result);
+        return is_temporary(job.result) ? AHEAD_UNDONE : AHEAD_LOST;
     }
     /* In this order, so that whoever finds an account no more here finds it there. */
     view_committed(ahead->committed, job.txn_id, false);
