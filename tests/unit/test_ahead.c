@@ -131,6 +131,7 @@ static void a_log_that_was_closed_is_of_no_concern(void **state)
     twin_open();
     ledger_reopen();
     assert_int_equal(ahead_batches(&twin.ahead), batches);
+    assert_int_equal(wal_batches(twin.path), batches); /* it was not wiped for that */
     expect_settled();
     book_one(1, NULL);
     twin_reopen();

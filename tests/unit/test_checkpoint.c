@@ -6,11 +6,10 @@
 #include "unit.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "failing_calls.h"
+#include "flush_gate.h"
 #include "ledger_fixture.h"
 #include "store/lmdb/checkpoint.h"
 
@@ -18,51 +17,6 @@ static struct checkpoint checkpoint;
 static struct generation generation;
 static struct wal wal;
 static struct checkpoint_job job;
-
-/* --- between a commit's pages and the root that makes them count ------------------------------- */
-
-static struct {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    bool closed, reached;
-} gate = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-
-/* LMDB's own calls come by here. */
-int fdatasync(int fd)
-{
-    (void)fd;
-    pthread_mutex_lock(&gate.mutex);
-    gate.reached = true;
-    pthread_cond_broadcast(&gate.changed);
-    while (gate.closed)
-        pthread_cond_wait(&gate.changed, &gate.mutex);
-    pthread_mutex_unlock(&gate.mutex);
-    return 0;
-}
-
-static void close_gate(void)
-{
-    pthread_mutex_lock(&gate.mutex);
-    gate.closed = true;
-    gate.reached = false;
-    pthread_mutex_unlock(&gate.mutex);
-}
-
-static void wait_at_gate(void)
-{
-    pthread_mutex_lock(&gate.mutex);
-    while (!gate.reached)
-        pthread_cond_wait(&gate.changed, &gate.mutex);
-    pthread_mutex_unlock(&gate.mutex);
-}
-
-static void open_gate(void)
-{
-    pthread_mutex_lock(&gate.mutex);
-    gate.closed = false;
-    pthread_cond_broadcast(&gate.changed);
-    pthread_mutex_unlock(&gate.mutex);
-}
 
 /* --- a generation, and its lap ------------------------------------------------------------------ */
 
@@ -211,10 +165,17 @@ static void none_begins_before_the_one_before_it_was_told_of(void **state)
 static void a_stop_waits_for_the_job(void **state)
 {
     (void)state;
-    checkpoint_begin(&checkpoint, &job);
-    checkpoint_stop(&checkpoint);
+    for (int i = 0; i < 100; i++) { /* most often before the thread has looked */
+        fail_all("mdb_txn_begin", i < 99 ? 0 : 1, EIO);
+        checkpoint_begin(&checkpoint, &job);
+        checkpoint_stop(&checkpoint);
+        bool failed = fail_none();
+        assert_int_equal(checkpoint.state, CHECKPOINT_ENDED);
+        assert_true(failed == (i < 99));
+        assert_int_equal(checkpoint.job.result, failed ? EIO : MDB_SUCCESS);
+        assert_true(checkpoint_start(&checkpoint));
+    }
     expect_in_file(true);
-    assert_true(checkpoint_start(&checkpoint)); /* for the teardown */
 }
 
 static void without_a_thread_there_is_none(void **state)
@@ -313,6 +274,18 @@ static void a_lap_that_is_not_all_there_is_not_brought_in_part(void **state)
     expect_in_file(false);
 }
 
+static void a_lap_that_cannot_be_read_says_why(void **state)
+{
+    (void)state;
+    struct checkpoint_job ended;
+    const int fd = wal.fd;
+    wal.fd = -1;
+    run(&ended);
+    wal.fd = fd;
+    assert_int_equal(ended.result, EBADF);
+    expect_in_file(false);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -326,6 +299,7 @@ int main(void)
         TEST(a_damaged_page_of_old_keys_costs_a_second_try_and_no_entry),
         TEST(what_is_known_to_be_damaged_is_not_looked_at),
         TEST(a_lap_that_is_not_all_there_is_not_brought_in_part),
+        TEST(a_lap_that_cannot_be_read_says_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,12 +6,12 @@
 #include "unit.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "failing_calls.h"
+#include "flush_gate.h"
 #include "ledger_fixture.h"
 #include "store/lmdb/commit.h"
 
@@ -243,49 +243,6 @@ static void after_a_crash_the_next_one_has_all_that_was_answered(void **state)
 
 /* --- beside a checkpoint ---------------------------------------------------------------------- */
 
-/* LMDB's own calls come by here: between a commit's pages and the root that makes them count. */
-static struct {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    bool closed, reached;
-} gate = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-
-int fdatasync(int fd)
-{
-    (void)fd;
-    pthread_mutex_lock(&gate.mutex);
-    gate.reached = true;
-    pthread_cond_broadcast(&gate.changed);
-    while (gate.closed)
-        pthread_cond_wait(&gate.changed, &gate.mutex);
-    pthread_mutex_unlock(&gate.mutex);
-    return 0;
-}
-
-static void close_gate(void)
-{
-    pthread_mutex_lock(&gate.mutex);
-    gate.closed = true;
-    gate.reached = false;
-    pthread_mutex_unlock(&gate.mutex);
-}
-
-static void wait_at_gate(void)
-{
-    pthread_mutex_lock(&gate.mutex);
-    while (!gate.reached)
-        pthread_cond_wait(&gate.changed, &gate.mutex);
-    pthread_mutex_unlock(&gate.mutex);
-}
-
-static void open_gate(void)
-{
-    pthread_mutex_lock(&gate.mutex);
-    gate.closed = false;
-    pthread_cond_broadcast(&gate.changed);
-    pthread_mutex_unlock(&gate.mutex);
-}
-
 /* Pages of the journal, more than zeros are written ahead for. */
 static uint64_t book_much(void)
 {
@@ -451,6 +408,7 @@ static void after_a_log_that_failed_nothing_is_certain_and_nothing_is_taken(void
     assert_int_equal(serving_state(&serving), SERVING_DOWN);
     assert_int_equal(run_one(entry_op(1, D, 10, "k")), OUTCOME_DOWN);
     assert_false(commit_settle(&commit, true));
+    assert_false(ahead.is_checkpointing);
     reopen(LEDGER_MAP);
     expect_in_file(1);
 }
@@ -482,6 +440,62 @@ static void a_checkpoint_that_fails_is_the_end_and_loses_nothing(void **state)
         reopen(LEDGER_MAP);
         expect_in_file(2 + i);
     }
+}
+
+/* No room is no reason to stop, and none to go on as if there were some. */
+static void after_a_checkpoint_without_room_comes_another_before_anything_is_taken(void **state)
+{
+    (void)state;
+    book(1);
+    capture_begin(STDERR_FILENO);
+    fail_all("mdb_txn_commit", 0, ENOSPC);
+    while (!ahead.has_failed)
+        (void)commit_settle(&commit, true);
+    bool begun = ahead.is_checkpointing;
+    enum serving_state before = serving_state(&serving);
+    enum outcome outcome = run_one(entry_op(2, C, 1, NULL));
+    bool failed = fail_none();
+    (void)capture_end();
+    assert_true(failed);
+    assert_false(begun); /* at once it would find none again */
+    assert_int_equal(before, SERVING);
+    assert_int_equal(outcome, OUTCOME_NO_SPACE);
+    serving.state = SERVING;
+    book(2);
+    assert_int_equal(ledger_audited().entries, 1);
+    assert_true(ahead_has_any(&ahead)); /* the second is ahead of it again */
+}
+
+static void damaged_keys_that_a_checkpoint_meets_are_told_of_once(void **state)
+{
+    (void)state;
+    book(1);
+    capture_begin(STDERR_FILENO);
+    fail_all("mdb_cursor_open", 0, MDB_CORRUPTED);
+    settle(true);
+    (void)run_one(entry_op(1, C, 1, NULL));
+    settle(true);
+    bool failed = fail_none();
+    const char *said = capture_end();
+    assert_true(failed);
+    const char *line = strstr(said, "old keys are no longer cleared");
+    assert_non_null(line);
+    assert_null(strstr(line + 1, "old keys are no longer cleared"));
+    expect_in_file(2);
+}
+
+static void each_batch_is_counted_however_it_was_booked(void **state)
+{
+    (void)state;
+    const uint64_t before = ahead_batches(&ahead);
+    book(1);
+    assert_int_equal(run_one(open_op(7, 50, 0)), OUTCOME_OK);
+    book(1);
+    assert_int_equal(ahead_batches(&ahead), before + 3);
+    assert_int_equal(unlinkat(ledger.folder.fd, FOLDER_WAL, 0), 0);
+    book(1); /* a log that is deleted is of no use */
+    expect_in_file(3);
+    assert_int_equal(ahead_batches(&ahead), before + 4);
 }
 
 static void at_the_end_the_file_has_all(void **state)
@@ -567,6 +581,9 @@ int main(void)
         TEST(after_a_log_that_failed_nothing_is_certain_and_nothing_is_taken),
         TEST(a_checkpoint_that_fails_is_the_end_and_loses_nothing),
         TEST(a_checkpoint_without_room_is_made_when_there_is_room),
+        TEST(after_a_checkpoint_without_room_comes_another_before_anything_is_taken),
+        TEST(damaged_keys_that_a_checkpoint_meets_are_told_of_once),
+        TEST(each_batch_is_counted_however_it_was_booked),
         TEST(at_the_end_the_file_has_all),
         TEST(an_entry_that_meets_damage_is_refused_by_itself),
     };
