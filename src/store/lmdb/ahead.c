@@ -216,9 +216,10 @@ static int judge(struct ahead *ahead, struct op **ops, uint32_t count, int64_t n
                  int64_t key_now_us)
 {
     int result = mdb_txn_renew(ahead->snapshot);
-    batch_begin(ahead->batch); /* so that there is something to undo */
-    if (result != MDB_SUCCESS)
+    if (result != MDB_SUCCESS) {
+        batch_begin(ahead->batch); /* so that there is something to undo */
         return result;
+    }
     lead(ahead, true);
     result = batch_apply(ahead->batch, ahead->snapshot, ops, count, now_us, key_now_us);
     lead(ahead, false);

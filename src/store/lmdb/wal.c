@@ -172,12 +172,15 @@ int wal_write(struct wal *wal, uint64_t sequence)
     return 0;
 }
 
-/* To `read`; returns how many bytes there are in this half. */
-static size_t read_at(struct wal *wal, uint64_t at)
+/* To `read`, no more than `size` and what the half has; returns how many bytes there are. */
+static size_t read_at(struct wal *wal, uint64_t at, size_t size)
 {
     uint64_t rest = WAL_BYTES - at;
-    size_t size = rest < sizeof wal->read ? (size_t)rest : sizeof wal->read;
     ssize_t got;
+    if (size > rest)
+        size = (size_t)rest;
+    if (size > sizeof wal->read)
+        size = sizeof wal->read;
     do
         got = pread(wal->fd, wal->read, size, (off_t)(wal->begin + at));
     while (got < 0 && errno == EINTR);
@@ -186,10 +189,20 @@ static size_t read_at(struct wal *wal, uint64_t at)
     return got > 0 ? (size_t)got : 0;
 }
 
+/* The same, as much as the block says that it has: most are small. */
+static size_t read_block(struct wal *wal, uint64_t at)
+{
+    size_t size = read_at(wal, at, WAL_ALIGN_BYTES);
+    struct bytes_in reader = {.at = wal->read, .end = wal->read + size};
+    bool ours = get_u32(&reader) == MAGIC;
+    uint32_t bytes = get_u32(&reader);
+    return !reader.wrong && ours && bytes > size ? read_at(wal, at, bytes) : size;
+}
+
 bool wal_has_it(struct wal *wal)
 {
     size_t bytes = wal->bytes + CRC_BYTES;
-    return read_at(wal, wal->at) >= bytes && memcmp(wal->read, wal->block, bytes) == 0;
+    return read_at(wal, wal->at, bytes) >= bytes && memcmp(wal->read, wal->block, bytes) == 0;
 }
 
 void wal_restart(struct wal *wal)
@@ -253,7 +266,7 @@ bool wal_next(struct wal *wal, struct wal_block *ret)
 {
     struct wal_block block;
     struct header header;
-    size_t size = read_at(wal, wal->at);
+    size_t size = read_block(wal, wal->at);
     if (!decode(&block, &header, wal->read, size) || header.created_us != wal->created_us ||
         block.sequence != (wal->at == 0 ? header.lap : wal->next) ||
         (wal->at > 0 && header.lap != wal->lap))
@@ -296,7 +309,7 @@ static bool find(struct wal *wal, uint64_t *at, struct wal_block *ret, struct he
         uint64_t here = *at;
         *at += WAL_ALIGN_BYTES;
         if (pread(wal->fd, magic, sizeof magic, (off_t)(wal->begin + here)) == sizeof magic &&
-            u32_at(magic) == MAGIC && decode(ret, ret_header, wal->read, read_at(wal, here)))
+            u32_at(magic) == MAGIC && decode(ret, ret_header, wal->read, read_block(wal, here)))
             return true;
     }
     return false;
