@@ -15,7 +15,7 @@ from bank import crebito, is_problem, post, request, together
 from ledger import audit, booked
 from load import Load
 from places import bank_on_its_own_server, gone_and_back, healthy, wait_for
-from postgres import PASSWORD, children_of
+from postgres import PASSWORD, children_of, wait_until
 
 OURS = "FROM pg_stat_activity WHERE application_name = 'crebito'"
 
@@ -26,8 +26,10 @@ def sessions(cluster):
 
 
 def kill_one_session(cluster):
-    """Its server takes all others down with it, and repairs itself."""
-    os.kill(sessions(cluster)[-1], signal.SIGKILL)
+    """Its server takes all others down with it, and repairs itself: it has begun to when none of them is left."""
+    all_of_them = sessions(cluster)
+    os.kill(all_of_them[-1], signal.SIGKILL)
+    wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in all_of_them), "sessions are left")
 
 
 FAULTS = {
