@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from bank import Bank, Closed, crebito, is_problem, post, request, stuck, together
+from bank import Closed, crebito, is_problem, post, request, stuck, together
 
 HEALTH = request("GET", "/healthz")
 
