@@ -471,7 +471,7 @@ def with_damaged_keys(make_bank):
 
 
 def test_an_entry_that_meets_damage_takes_no_other_back(make_bank):
-    """Its batch is undone, and what was booked since the last checkpoint is booked anew; nobody sees that."""
+    """Its batch is as if it had not been; what was booked since the last checkpoint stays as it is."""
     new_bank = with_damaged_keys(make_bank)
     enough = threading.Event()
 

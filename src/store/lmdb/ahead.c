@@ -256,12 +256,11 @@ enum ahead_end ahead_book(struct ahead *ahead, struct op **ops, uint32_t count, 
     return batch_changed(ahead->batch) ? write_down(ahead, ret_reason) : AHEAD_DONE;
 }
 
-enum ahead_end ahead_judge(struct ahead *ahead, struct op *op, int64_t now_us, int64_t key_now_us,
-                           int *ret_reason)
+bool ahead_judge(struct ahead *ahead, struct op *op, int64_t now_us, int64_t key_now_us)
 {
-    *ret_reason = judge(ahead, &op, 1, now_us, key_now_us);
+    int result = judge(ahead, &op, 1, now_us, key_now_us);
     batch_undo(ahead->batch);
-    return *ret_reason == MDB_SUCCESS ? AHEAD_DONE : AHEAD_UNDONE;
+    return result == MDB_SUCCESS;
 }
 
 /* --- booking what the log says -------------------------------------------------------------- */

@@ -72,18 +72,17 @@ uint64_t ahead_batches(const struct ahead *ahead);
 void ahead_passed_by(struct ahead *ahead);
 
 enum ahead_end {
-    AHEAD_DONE,    /* a batch: it is durable, and to be seen in every statement */
-    AHEAD_UNDONE,  /* as if it had not been tried; *ret_reason says why */
-    AHEAD_UNKNOWN, /* the log may have it, or not, and no way leads on but opening anew */
-    AHEAD_LOST, /* nothing happened, what was booked before is in the log alone, and no way leads on */
+    AHEAD_DONE,   /* a batch: it is durable, and to be seen in every statement */
+    AHEAD_UNDONE, /* as if it had not been tried; *ret_reason says why */
+    AHEAD_UNKNOWN, /* of a batch: the log may have it, or not, and no way leads on but opening anew */
+    AHEAD_LOST,    /* of a checkpoint: what was booked is in the log alone, and no way leads on */
 };
 
 /* As batch_apply(); also of ops that change nothing. There is room. */
 MUST_CHECK enum ahead_end ahead_book(struct ahead *ahead, struct op **ops, uint32_t count,
                                      int64_t now_us, int64_t key_now_us, int *ret_reason);
-/* What would become of the op, which is not booked. */
-MUST_CHECK enum ahead_end ahead_judge(struct ahead *ahead, struct op *op, int64_t now_us,
-                                      int64_t key_now_us, int *ret_reason);
+/* What would become of the op, which is not booked. False: it cannot be told. */
+MUST_CHECK bool ahead_judge(struct ahead *ahead, struct op *op, int64_t now_us, int64_t key_now_us);
 
 /* Without waiting: a checkpoint that has ended is over, and if one is `due` and there is anything left
  * another begins. */

@@ -4,6 +4,7 @@
  */
 #include "store/lmdb/commit.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -251,9 +252,7 @@ static enum attempt book_ahead(struct commit *commit, struct op **ops, uint32_t 
     case AHEAD_UNKNOWN:
         answer_all(ops, count, give_up(commit, *ret_reason, OUTCOME_UNKNOWN));
         return ATTEMPT_DONE;
-    case AHEAD_LOST:
-        answer_all(ops, count, give_up(commit, *ret_reason, OUTCOME_DOWN));
-        return ATTEMPT_DONE;
+    case AHEAD_LOST: assert(!"a checkpoint's");
     }
     report_damage(commit, ops, count);
     if (batch_changed(&commit->batch))
@@ -322,13 +321,11 @@ bool commit_end(struct commit *commit)
 static bool judge(struct commit *commit, struct op *op)
 {
     MDB_txn *txn;
-    int reason, result;
     if (commit->ahead) {
         int64_t now_us = commit_clock_us();
-        return ahead_judge(commit->ahead, op, now_us, key_clock_us(commit, now_us), &reason) ==
-               AHEAD_DONE;
+        return ahead_judge(commit->ahead, op, now_us, key_clock_us(commit, now_us));
     }
-    result = mdb_txn_begin(commit->environment->env, NULL, 0, &txn);
+    int result = mdb_txn_begin(commit->environment->env, NULL, 0, &txn);
     if (result != MDB_SUCCESS)
         return false;
     result = apply(commit, txn, &op, 1);

@@ -53,8 +53,8 @@ bool settle_folder(const char *path, int timeout_ms, char *error, size_t error_s
     char owner[128];
     do {
         enum owner_end end = OWNER_NONE;
-        /* What was acknowledged before is in a block by now; the first one is written over only when the
-         * file has all that was there. */
+        /* What was acknowledged before is in a block by now; the first one of either half is written over only
+         * when the file has all that was there. */
         if (!wal_was_left(path))
             return true;
         folder_owner(path, owner, sizeof owner);
