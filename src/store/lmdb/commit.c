@@ -2,10 +2,12 @@
  *
  * commit.c - see commit.h.
  */
+#define _GNU_SOURCE /* statx */
 #include "store/lmdb/commit.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -47,11 +49,13 @@ static bool reserve(struct commit *commit, uint32_t ops)
     return reserve_pages(commit, COMMIT_PAGES + (uint64_t)ops * OP_PAGES);
 }
 
-/* Somebody has deleted the file: what is written to it is lost with the process. */
+/* Somebody has deleted the file: what is written to it is lost with the process. The times are not asked for:
+ * since Linux 6.13 a file whose times have been looked at gets new ones with the next write, and then the flush
+ * has the inode to write as well. */
 static bool file_is_gone(int fd)
 {
-    struct stat status;
-    return fstat(fd, &status) == 0 && status.st_nlink == 0;
+    struct statx status;
+    return statx(fd, "", AT_EMPTY_PATH, STATX_NLINK, &status) == 0 && status.stx_nlink == 0;
 }
 
 void commit_begin(struct commit *commit)
