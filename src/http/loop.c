@@ -17,6 +17,7 @@
 struct loop {
     uv_loop_t uv;
     uv_async_t wake;       /* the store has answers */
+    uv_poll_t answers;     /* the same, where it has a descriptor for that */
     uv_async_t summons;    /* other threads have something under `mutex` */
     uv_prepare_t turn_end; /* the turn's ops go to the committer */
     uv_timer_t sweep;      /* deadlines */
@@ -294,10 +295,8 @@ uint32_t loop_load(const struct loop *loop)
 
 /* --- the turn of the loop ------------------------------------------------------------------- */
 
-static void on_wake(uv_async_t *async)
+static void take_answers(struct loop *loop, struct op *op)
 {
-    struct loop *loop = async->data;
-    struct op *op = store_take_answered(loop->service.submitter);
     tell_time(loop);
     while (op) {
         struct op *next = op->next;
@@ -312,6 +311,20 @@ static void on_wake(uv_async_t *async)
     }
 }
 
+static void on_wake(uv_async_t *async)
+{
+    struct loop *loop = async->data;
+    take_answers(loop, store_take_answered(loop->service.submitter));
+}
+
+static void on_answers(uv_poll_t *answers, int status, int events)
+{
+    struct loop *loop = answers->data;
+    (void)status; /* then they come by on_wake() */
+    (void)events;
+    take_answers(loop, store_look(loop->service.submitter));
+}
+
 static void wake_resting(struct loop *loop)
 {
     while (loop->peers_resting) {
@@ -324,8 +337,11 @@ static void wake_resting(struct loop *loop)
 static void on_turn_end(uv_prepare_t *prepare)
 {
     struct loop *loop = prepare->data;
+    struct op *answered;
     wake_resting(loop);
-    store_hand_over(loop->service.submitter);
+    /* Who is answered may have sent another request with the last. */
+    while ((answered = store_hand_over(loop->service.submitter)))
+        take_answers(loop, answered);
 }
 
 /* What cannot be waited for any longer: whoever waits for the store is told that it is not known
@@ -506,6 +522,12 @@ void loop_wake(void *loop)
 
 void loop_run(struct loop *loop, struct submitter *submitter)
 {
+    int fd = store_pollable(submitter);
     loop->service.submitter = submitter;
+    if (fd >= 0 && uv_poll_init(&loop->uv, &loop->answers, fd) == 0) {
+        loop->answers.data = loop;
+        (void)uv_poll_start(&loop->answers, UV_READABLE, on_answers);
+        on_answers(&loop->answers, 0, UV_READABLE); /* so that the store knows */
+    }
     (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
 }

@@ -5,7 +5,7 @@
  * Purpose    The inside of the seam: a table of calls, one table for each kind of store.
  * Invariant  Every op of a commit() gets its outcome, and OUTCOME_OK only for what is durable by then.
  * Ownership  A backend is made by its own open function and freed by close().
- * Threads    lane_of(), answer_now() and start() run on the submitters' threads, commit() on the committer's
+ * Threads    lane_of(), answer_now(), start() and look() run on the submitters' threads, commit() on the committer's
  *            of that lane, all at the same time; what admit() starts is the backend's own. close() runs
  *            when all are done.
  * Errors     Outcomes; a backend logs when its ability to serve changes.
@@ -37,11 +37,11 @@ struct backend_calls {
      * one lane. */
     uint32_t (*lane_of)(const struct backend *backend, const struct op *op);
 
-    /* What a submitter hands over, before a committer is woken for it. True: all of it is on its way, and
-     * the backend itself answers it, as for commit(). False: it goes to its lanes, as it must where it
-     * would have to wait here, or could keep ops of commit() waiting for ever, and after dismiss().
-     * NULL: there is no shorter way. */
-    bool (*start)(struct backend *backend, struct op **ops, uint32_t count);
+    /* What a submitter hands over, before a committer is woken for it. OFFERED_TAKEN: it is on its way, and
+     * the backend itself answers it, as for commit(). OFFERED_IN_VAIN: it goes to its lanes, as it must
+     * where it would have to wait here, or could keep ops of commit() waiting for ever, and after
+     * dismiss(). NULL: there is no shorter way. */
+    enum offered (*start)(struct backend *backend, struct op **ops, uint32_t count);
 
     /* Apply the ops in order and make them durable. True: every op has its outcome. False: they are on
      * their way, and the backend itself answers them, through queue_answer() on the queue of
@@ -60,6 +60,12 @@ struct backend_calls {
 
     /* No more of them, and those that were asked are answered. */
     void (*dismiss)(struct backend *backend);
+
+    /* Answers come by a descriptor, which is the backend's and stays the same: readable, look() is called on the
+     * thread of the first submitter, takes them, and waits for nothing. Who never calls look() gets them
+     * as well, by a thread more. NULL, both, or -1: there is none. */
+    int (*pollable)(struct backend *backend);
+    void (*look)(struct backend *backend);
 
     void (*close)(struct backend *backend);
 };

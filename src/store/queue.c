@@ -152,7 +152,8 @@ void queue_answer(struct queue *queue, struct op **batch, uint32_t count)
         struct port *port = batch[i]->port;
         assert(batch[i]->state == OP_COMMITTING);
         batch[i]->state = OP_ANSWERED;
-        if (!port->answered.head) /* else it has been told, and has not looked yet */
+        if (!port->answered.head &&
+            !port->expecting) /* else it has been told, or looks by itself */
             to_wake[to_wake_count++] = port;
         list_append(&port->answered, batch[i]);
     }
@@ -241,25 +242,49 @@ void port_hand_over(struct port *port)
             pthread_cond_signal(&queue->lanes[i].not_empty);
 }
 
-void port_offer(struct port *port, bool (*take)(void *context, struct op **ops, uint32_t count),
-                void *context)
+/* They are the submitter's own again, and make room. */
+static struct op *take_back(struct port *port, struct op_list taken, enum op_state state)
+{
+    for (struct op *op = taken.head; op; op = op->next) {
+        assert(op->state == state);
+        op->state = OP_IDLE;
+    }
+    port->pending -= taken.count;
+    atomic_fetch_sub_explicit(&port->room->taken, taken.count, memory_order_relaxed);
+    (void)state;
+    return taken.head;
+}
+
+struct op *port_offer(struct port *port,
+                      enum offered (*take)(void *context, struct op **ops, uint32_t count),
+                      void *context)
 {
     struct op *ops[BATCH_OPS_MAX];
+    const struct op_list staged = port->staged;
     uint32_t count = 0;
-    if (port->staged.count == 0 || port->staged.count > BATCH_OPS_MAX)
-        return;
-    for (struct op *op = port->staged.head; op; op = op->next) {
+    if (staged.count == 0 || staged.count > BATCH_OPS_MAX)
+        return NULL;
+    for (struct op *op = staged.head; op; op = op->next) {
         assert(op->state == OP_QUEUED);
         op->state = OP_COMMITTING;
         ops[count++] = op;
     }
-    if (take(context, ops, count)) {
-        /* And no op is touched: their answers may have been quicker. */
-        port->staged = (struct op_list){0};
-        return;
+    enum offered end = take(context, ops, count);
+    if (end == OFFERED_IN_VAIN) {
+        for (uint32_t i = 0; i < count; i++)
+            ops[i]->state = OP_QUEUED;
+        return NULL;
     }
-    for (uint32_t i = 0; i < count; i++)
-        ops[i]->state = OP_QUEUED;
+    port->staged = (struct op_list){0};
+    /* What is taken is not touched any more: its answers may have been quicker. */
+    return end == OFFERED_DONE ? take_back(port, staged, OP_COMMITTING) : NULL;
+}
+
+void port_expect(struct port *port)
+{
+    pthread_mutex_lock(&port->queue->mutex);
+    port->expecting = true;
+    pthread_mutex_unlock(&port->queue->mutex);
 }
 
 struct op *port_take_answered(struct port *port)
@@ -268,13 +293,7 @@ struct op *port_take_answered(struct port *port)
     assert(port_sane(port));
     struct op_list taken = port->answered;
     port->answered = (struct op_list){0};
+    port->expecting = false;
     pthread_mutex_unlock(&port->queue->mutex);
-
-    for (struct op *op = taken.head; op; op = op->next) {
-        assert(op->state == OP_ANSWERED);
-        op->state = OP_IDLE;
-    }
-    port->pending -= taken.count;
-    atomic_fetch_sub_explicit(&port->room->taken, taken.count, memory_order_relaxed);
-    return taken.head;
+    return take_back(port, taken, OP_ANSWERED);
 }

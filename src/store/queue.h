@@ -56,6 +56,7 @@ struct port {
     /* Shared. */
     _Atomic uint32_t taken;  /* of pending_max, by all ports whose room it is */
     struct op_list answered; /* under the queue's mutex */
+    bool expecting;          /* under it too: whoever takes them is at it, and needs no wake */
 
     void (*wake)(
         void *context); /* called on a committer's thread: answers are waiting to be taken */
@@ -94,12 +95,21 @@ bool port_sane(const struct port *port);
 MUST_CHECK bool port_submit(struct port *port, struct op *op);
 void port_hand_over(struct port *port);
 
-/* Offers what is staged to somebody who needs no committer for it, where that is BATCH_OPS_MAX ops or
- * fewer. `take`, true: all of them are theirs, until queue_answer(), which may have been already. False:
- * none is, and they are staged as before. */
-void port_offer(struct port *port, bool (*take)(void *context, struct op **ops, uint32_t count),
-                void *context);
+/* What became of ops that were offered; of all of them alike. */
+enum offered {
+    OFFERED_IN_VAIN, /* they are staged as before */
+    OFFERED_TAKEN,   /* until queue_answer(), which may have been already */
+    OFFERED_DONE,    /* each has its outcome */
+};
 
+/* Offers what is staged to somebody who needs no committer for it, where that is BATCH_OPS_MAX ops or
+ * fewer. Returns those that are done, linked through next: they have been taken back; or NULL. */
+struct op *port_offer(struct port *port,
+                      enum offered (*take)(void *context, struct op **ops, uint32_t count),
+                      void *context);
+
+/* Its submitter is about to take answers: until it has it is not woken for any. */
+void port_expect(struct port *port);
 struct op *port_take_answered(struct port *port); /* linked through next; may be NULL */
 
 #endif

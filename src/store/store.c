@@ -106,7 +106,7 @@ void store_close(struct store *store)
     if (store->backend->calls->dismiss)
         store->backend->calls->dismiss(store->backend);
     for (uint32_t i = 0; i < store->joined; i++)
-        store_hand_over(&store->submitters[i]);
+        (void)store_hand_over(&store->submitters[i]);
     stop_committers(store);
     for (uint32_t i = 0; i < store->joined; i++) {
         struct submitter *submitter = &store->submitters[i];
@@ -148,7 +148,17 @@ bool store_submit(struct submitter *submitter, struct op *op)
     return true;
 }
 
-static bool start(void *context, struct op **ops, uint32_t count)
+/* One list after the other. */
+static struct op *both(struct op *first, struct op *second)
+{
+    struct op **end = &first;
+    while (*end)
+        end = &(*end)->next;
+    *end = second;
+    return first;
+}
+
+static enum offered start(void *context, struct op **ops, uint32_t count)
 {
     struct backend *backend = context;
     return backend->calls->start(backend, ops, count);
@@ -157,25 +167,39 @@ static bool start(void *context, struct op **ops, uint32_t count)
 /* What is started here overtakes what waits in a lane, of the same client too. Nobody can tell: neither has
  * been answered, so both are under way at once, and either may take effect first. Who asks for one after the
  * other's answer submits it after that. */
-void store_hand_over(struct submitter *submitter)
+struct op *store_hand_over(struct submitter *submitter)
 {
     struct backend *backend = submitter->store->backend;
+    struct op *done = NULL;
     if (backend->calls->start) {
-        port_offer(&submitter->writing, start, backend);
-        port_offer(&submitter->reading, start, backend);
+        done = port_offer(&submitter->writing, start, backend);
+        done = both(done, port_offer(&submitter->reading, start, backend));
     }
     port_hand_over(&submitter->writing);
     port_hand_over(&submitter->reading);
+    return done;
 }
 
 struct op *store_take_answered(struct submitter *submitter)
 {
     struct op *answered = port_take_answered(&submitter->writing);
-    struct op **end = &answered;
-    while (*end)
-        end = &(*end)->next;
-    *end = port_take_answered(&submitter->reading);
-    return answered;
+    return both(answered, port_take_answered(&submitter->reading));
+}
+
+int store_pollable(const struct submitter *submitter)
+{
+    struct backend *backend = submitter->store->backend;
+    bool is_first = submitter->number == 0;
+    return is_first && backend->calls->pollable ? backend->calls->pollable(backend) : -1;
+}
+
+struct op *store_look(struct submitter *submitter)
+{
+    struct backend *backend = submitter->store->backend;
+    port_expect(&submitter->writing);
+    port_expect(&submitter->reading);
+    backend->calls->look(backend);
+    return store_take_answered(submitter);
 }
 
 /* --- without ops ---------------------------------------------------------------------------- */
@@ -232,9 +256,8 @@ static bool ask_here(const char *url, struct op *op, char *error, size_t error_s
     if (opened) {
         struct submitter *submitter = store_join(store, post, &answered);
         if (!store_submit(submitter, op)) {
-            store_hand_over(submitter);
-            while (sem_wait(&answered) != 0) /* a signal came in between */
-                continue;
+            while (!store_hand_over(submitter) && sem_wait(&answered) != 0)
+                continue; /* a signal came in between */
         }
         store_close(store);
     }

@@ -92,11 +92,17 @@ struct submitter *store_join(struct store *store, void (*wake)(void *context), v
 MUST_CHECK bool store_submit(struct submitter *submitter, struct op *op);
 
 /* Hand what was submitted to the committer: once per turn of the event loop, so that the ops of
- * one turn share a commit and the hand-over costs one lock. */
-void store_hand_over(struct submitter *submitter);
+ * one turn share a commit and the hand-over costs one lock. Returns those that are answered at once, as
+ * store_take_answered() does. */
+struct op *store_hand_over(struct submitter *submitter);
 
 /* Its answered ops, linked through `next`; NULL if there are none. */
 struct op *store_take_answered(struct submitter *submitter);
+
+/* A shorter way for answers than `wake`: a descriptor that the submitter may poll, until the store is closed, and when it
+ * is readable call store_look(), which returns as store_take_answered() does. -1: there is none for this one. */
+int store_pollable(const struct submitter *submitter);
+struct op *store_look(struct submitter *submitter);
 
 /* One op, by a process that has not opened the store: carried to the one that has, or else the store
  * is opened for it, and never created. The op must be op_sane(). True: it has its outcome, which is

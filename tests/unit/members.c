@@ -84,7 +84,8 @@ uint32_t member_submit(struct member *member, struct op *ops, uint32_t count)
     uint32_t out = 0;
     for (uint32_t i = 0; i < count; i++)
         out += !store_submit(member->submitter, &ops[i]);
-    store_hand_over(member->submitter);
+    for (const struct op *op = store_hand_over(member->submitter); op; op = op->next)
+        out--;
     return out;
 }
 

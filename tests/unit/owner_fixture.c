@@ -112,12 +112,26 @@ static bool answer_now(void *context, struct op *op)
     return true;
 }
 
+static bool start(void *context, struct op **batch, uint32_t count)
+{
+    assert_ptr_equal(context, &fixture.folder);
+    fixture.offered += count;
+    for (uint32_t i = 0; i < count; i++)
+        if (!fixture.does || batch[i]->client == HOLD)
+            return false;
+    for (uint32_t i = 0; i < count; i++) {
+        batch[i]->outcome = OUTCOME_OK;
+        batch[i]->balance_cents = ++fixture.done;
+    }
+    return true;
+}
+
 static const struct backend_calls calls = {.commit = commit};
 static struct backend backend = {.calls = &calls, .lanes = 1};
 
 bool owner_open(void)
 {
-    return owner_socket_open(&fixture.owner, &fixture.folder, &queue, true, answer_now,
+    return owner_socket_open(&fixture.owner, &fixture.folder, &queue, true, answer_now, start,
                              &fixture.folder, fixture.error, sizeof fixture.error);
 }
 
@@ -129,6 +143,8 @@ int owner_setup(void **state)
         return -1;
     gate_closed = holding = false;
     committing = committed = fixture.largest = fixture.asked_count = 0;
+    fixture.does = false;
+    fixture.done = fixture.offered = 0;
     queue_init(&queue, 1);
     committer = (struct committer){.queue = &queue, .backend = &backend};
     return committer_start(&committer) && owner_open() ? 0 : -1;

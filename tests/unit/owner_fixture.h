@@ -21,10 +21,14 @@ struct owner_fixture {
     bool ended; /* and not freed yet: the committer may still be about to wake it */
     char error[300];
 
+    bool
+        does; /* ops that write are done at once, but those of client HOLD; before the first is asked */
+
     /* To be looked at when nothing moves: whose questions were answered at once, in order; the
      * largest batch. */
     uint32_t asked[ASKED_MAX], asked_count;
     uint32_t largest;
+    uint32_t done, offered; /* at once */
 };
 
 extern struct owner_fixture fixture;

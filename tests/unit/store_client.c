@@ -91,7 +91,8 @@ void store_client_ask_all(struct op *ops, uint32_t count)
     for (uint32_t i = 0; i < count; i++)
         if (!store_submit(client.submitter, &ops[i]))
             out++;
-    store_hand_over(client.submitter);
+    for (const struct op *op = store_hand_over(client.submitter); op; op = op->next)
+        out--;
     while (out > 0)
         out -= store_client_take();
 }

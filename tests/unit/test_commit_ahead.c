@@ -10,121 +10,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "commit_fixture.h"
 #include "failing_calls.h"
 #include "flush_gate.h"
-#include "ledger_fixture.h"
-#include "store/lmdb/commit.h"
 
 #define C ENTRY_CREDIT
 #define D ENTRY_DEBIT
-
-static struct serving serving;
-static struct committed committed;
-static struct view view;
-static struct commit commit;
-static struct ahead ahead;
-
-static void begin(void)
-{
-    char error[300];
-    int data_fd;
-    memset(&serving, 0, sizeof serving);
-    memset(&committed, 0, sizeof committed);
-    memset(&commit, 0, sizeof commit);
-    memset(&ahead, 0, sizeof ahead);
-    serving.path = ledger.path;
-    commit.environment = &ledger.environment;
-    commit.committed = &committed;
-    commit.serving = &serving;
-    assert_int_equal(batch_open(&commit.batch, &ledger.environment, DAY_US), MDB_SUCCESS);
-    ahead.environment = &ledger.environment;
-    ahead.committed = &committed;
-    ahead.batch = &commit.batch;
-    if (!ahead_open(&ahead, &ledger.folder, false, error, sizeof error))
-        FAIL("%s", error);
-    committed.recent = &ahead.recent;
-    commit.ahead = &ahead;
-    assert_int_equal(mdb_env_get_fd(ledger.environment.env, &data_fd), MDB_SUCCESS);
-    assert_int_equal(view_open(&view, &ledger.environment, &committed), MDB_SUCCESS);
-    commit.space = (struct space){.fd = data_fd, .capacity_bytes = ledger.environment.map_bytes};
-    commit_begin(&commit);
-}
-
-static void end(void)
-{
-    view_close(&view);
-    ahead_close(&ahead, false); /* what is not in the file is in the log alone */
-}
-
-static int setup(void **state)
-{
-    if (ledger_setup(state) != 0)
-        return -1;
-    begin();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    end();
-    return ledger_teardown(state);
-}
-
-static void reopen(uint64_t map_bytes)
-{
-    end();
-    ledger_close();
-    ledger_open(map_bytes);
-    begin();
-}
-
-static void run(struct op *ops, uint32_t count)
-{
-    struct op *pointers[BATCH_OPS_MAX];
-    for (uint32_t i = 0; i < count; i++) {
-        pointers[i] = &ops[i];
-        ops[i].outcome = (enum outcome) - 1;
-    }
-    commit_ops(&commit, pointers, count);
-}
-
-static enum outcome run_one(struct op op)
-{
-    run(&op, 1);
-    return op.outcome;
-}
-
-static void book(uint32_t client)
-{
-    assert_int_equal(run_one(entry_op(client, C, 1, NULL)), OUTCOME_OK);
-}
-
-/* As long as there is something to be done, as the committer would. */
-static void settle(bool idle)
-{
-    while (commit_settle(&commit, idle))
-        continue;
-}
 
 /* What is on its way to the file is there. */
 static void settle_what_is_under_way(void)
 {
     while (ahead.is_checkpointing)
         (void)commit_settle(&commit, false);
-}
-
-static size_t last_txn(void)
-{
-    MDB_envinfo info;
-    assert_int_equal(mdb_env_info(ledger.environment.env, &info), MDB_SUCCESS);
-    return info.me_last_txnid;
-}
-
-static int64_t balance_seen(uint32_t client)
-{
-    struct op statement = {.kind = OP_STATEMENT, .client = client};
-    assert_int_equal(view_statement(&view, &statement, 1), OUTCOME_OK);
-    return statement.account.balance_cents;
 }
 
 /* All that was acknowledged is in the file now. */
@@ -567,7 +464,7 @@ static void an_entry_that_meets_damage_is_refused_by_itself(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, commit_setup, commit_teardown)
     const struct CMUnitTest tests[] = {
         TEST(an_entry_is_seen_before_the_file_has_it),
         TEST(there_is_something_to_settle_while_the_file_lacks_something),

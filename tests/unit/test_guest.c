@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "unit.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -303,6 +304,115 @@ static void a_link_that_ends_before_the_lost_are_asked_loses_them_no_more_than_b
     expect_own_answers(0, 2);
 }
 
+/* --- somebody looks for answers ---------------------------------------------------------------- */
+
+static bool is_readable(void)
+{
+    struct pollfd answers = {.fd = guest_pollable(&guest), .events = POLLIN};
+    return poll(&answers, 1, 0) == 1;
+}
+
+static void wait_until_readable(void)
+{
+    struct pollfd answers = {.fd = guest_pollable(&guest), .events = POLLIN};
+    assert_int_equal(poll(&answers, 1, 20000), 1);
+}
+
+static void expect_one_heard_and_answered(uint32_t first)
+{
+    struct op heard;
+    assert_int_equal(ask_ops(first, 1, an_entry()), 1);
+    assert_false(is_readable());
+    uint32_t number = owner_hears(&heard);
+    owner_answers(heard, number);
+    wait_until_readable();
+}
+
+static void who_looks_takes_answers_without_waiting_over_all_links(void **state)
+{
+    (void)state;
+    const int pollable = guest_pollable(&guest);
+    guest_look(&guest); /* before there is a link */
+    for (uint32_t link = 0; link < 3; link++) {
+        link_played();
+        begin_to_listen();
+        guest_look(&guest); /* nothing is there */
+        expect_one_heard_and_answered(link);
+        guest_look(&guest);
+        expect_own_answers(link, 1);
+        assert_ptr_equal(port_take_answered(&port), &ops[link]);
+        assert_false(is_readable());
+        owner_closes();
+        usleep(20000);
+        assert_int_not_equal(pthread_tryjoin_np(listener, NULL), 0); /* it leaves that to us */
+        wait_until_readable();
+        guest_look(&guest);
+        assert_int_equal(pthread_join(listener, NULL), 0); /* who listened is told of the end */
+        assert_false(is_readable());                       /* nobody is told of it for ever */
+        guest_look(&guest);
+        assert_int_equal(guest_pollable(&guest), pollable);
+    }
+}
+
+static void what_the_owner_said_before_its_end_is_taken_by_who_looks(void **state)
+{
+    (void)state;
+    struct op heard;
+    link_played();
+    guest_look(&guest);
+    begin_to_listen();
+    assert_int_equal(ask_ops(0, 2, an_entry()), 2);
+    uint32_t number = owner_hears(&heard);
+    owner_answers(heard, number);
+    (void)owner_hears(&heard);
+    owner_closes();
+    for (int looks = 0; looks < 2; looks++) {
+        wait_until_readable();
+        guest_look(&guest);
+    }
+    assert_int_equal(pthread_join(listener, NULL), 0);
+    expect_own_answers(0, 1);
+    expect_outcome(1, 1, OUTCOME_UNKNOWN);
+}
+
+static void who_begins_to_look_soon_gets_all(void **state)
+{
+    (void)state;
+    struct op heard;
+    link_played();
+    begin_to_listen();
+    usleep(20000); /* now it waits for the first */
+    guest_look(&guest);
+    assert_int_equal(ask_ops(0, 1, an_entry()), 1);
+    uint32_t number = owner_hears(&heard);
+    owner_answers(heard, number);
+    while (!port_take_answered(&port))
+        guest_look(&guest);
+    assert_int_equal(ops[0].outcome, OUTCOME_OK);
+    usleep(200000); /* now it leaves them to us */
+    expect_one_heard_and_answered(1);
+    usleep(20000);
+    assert_null(port_take_answered(&port));
+    guest_look(&guest);
+    assert_ptr_equal(port_take_answered(&port), &ops[1]);
+    guest_hang_up(&guest);
+    assert_int_equal(pthread_join(listener, NULL), 0);
+}
+
+static void who_hangs_up_waits_for_nobody_who_looked(void **state)
+{
+    (void)state;
+    link_played();
+    begin_to_listen();
+    guest_look(&guest);
+    assert_int_equal(ask_ops(0, 1, an_entry()), 1);
+    guest_hang_up(&guest); /* and nobody looks any more */
+    assert_int_equal(pthread_join(listener, NULL), 0);
+    expect_outcome(0, 1, OUTCOME_UNKNOWN);
+    guest_look(&guest);
+    assert_false(is_readable());
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, guest_setup, guest_teardown)
@@ -319,6 +429,10 @@ int main(void)
         TEST(an_owner_that_dies_with_questions_unread_has_answered_what_it_has),
         TEST(without_a_link_nothing_is_asked),
         TEST(a_link_that_ends_before_the_lost_are_asked_loses_them_no_more_than_before),
+        TEST(who_looks_takes_answers_without_waiting_over_all_links),
+        TEST(what_the_owner_said_before_its_end_is_taken_by_who_looks),
+        TEST(who_begins_to_look_soon_gets_all),
+        TEST(who_hangs_up_waits_for_nobody_who_looked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,11 +17,11 @@
 #include "owner_fixture.h"
 #include "store/lmdb/serving.h"
 
-static bool start(void *context, struct op **batch, uint32_t count)
+static enum offered start(void *context, struct op **batch, uint32_t count)
 {
     bool *started = context;
     *started = guest_start(&guest, batch, count);
-    return *started;
+    return *started ? OFFERED_TAKEN : OFFERED_IN_VAIN;
 }
 
 /* Those that are not started are with the committer now: give_back(). */
@@ -30,7 +30,7 @@ static bool start_ops(uint32_t first, uint32_t count, struct op kind)
     struct op *batch[BATCH_OPS_MAX];
     bool started = false;
     stage_ops(first, count, kind);
-    port_offer(&port, start, &started);
+    assert_null(port_offer(&port, start, &started));
     if (started)
         return true;
     port_hand_over(&port);
@@ -267,7 +267,7 @@ static void *start_again_and_again(void *context)
             starter->ops[i].outcome = UNTOUCHED;
             starter->unanswered += !port_submit(&starter->port, &starter->ops[i]);
         }
-        port_offer(&starter->port, start, &started);
+        assert_null(port_offer(&starter->port, start, &started));
         port_hand_over(&starter->port);
         starter->started += started;
         for (uint32_t taken = 0; taken < count;) {

@@ -269,6 +269,31 @@ static void whatever_could_be_asked_before_the_end_is_answered(void **state)
     }
 }
 
+static void what_can_be_done_at_once_needs_no_committer(void **state)
+{
+    (void)state;
+    struct op op = an_entry();
+    fixture.does = true;
+    gate_move(true);
+    int fd = peer_greeted();
+    for (uint32_t number = 1; number <= 3; number++) {
+        struct op answer = op;
+        peer_ask(fd, op, number);
+        assert_int_equal(peer_answered(fd, &answer), number);
+        assert_int_equal(answer.outcome, OUTCOME_OK);
+        assert_int_equal(answer.balance_cents, number);
+    }
+    op.client = HOLD;
+    peer_ask(fd, op, 4);
+    assert_int_equal(gate_wait_for_commit(), 1);
+    gate_move(false);
+    assert_int_equal(peer_answered(fd, &op), 4);
+    assert_int_equal(gate_committed(), 1);
+    assert_int_equal(fixture.done, 3);
+    assert_int_equal(fixture.offered, 4);
+    close(fd);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, owner_setup, owner_teardown)
@@ -284,6 +309,7 @@ int main(void)
         TEST(at_the_end_what_was_asked_is_answered_and_then_peers_are_let_go),
         TEST(at_the_end_who_was_not_greeted_yet_is_let_go_and_has_asked_nothing),
         TEST(whatever_could_be_asked_before_the_end_is_answered),
+        TEST(what_can_be_done_at_once_needs_no_committer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

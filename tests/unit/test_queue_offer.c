@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * test_queue_offer.c - what is staged is offered to somebody who needs no committer: all of it is taken, or
- * all of it is left as it was.
+ * done at once, or left as it was. And who takes answers by itself is not woken for them.
  */
 #include "unit.h"
 
@@ -50,6 +50,7 @@ static void stage(uint32_t first, uint32_t count)
 
 struct taker {
     bool takes, answers; /* answers: before it says that it has taken them */
+    bool does;           /* and gives them back with their outcomes */
     int offers;
     uint32_t count;
     struct op *ops[BATCH_OPS_MAX];
@@ -62,7 +63,7 @@ static void *answer(void *context)
     return NULL;
 }
 
-static bool take(void *context, struct op **offered, uint32_t count)
+static enum offered take(void *context, struct op **offered, uint32_t count)
 {
     struct taker *taker = context;
     pthread_t thread;
@@ -77,7 +78,7 @@ static bool take(void *context, struct op **offered, uint32_t count)
         assert_int_equal(pthread_create(&thread, NULL, answer, taker), 0);
         assert_int_equal(pthread_join(thread, NULL), 0);
     }
-    return taker->takes;
+    return taker->does ? OFFERED_DONE : taker->takes ? OFFERED_TAKEN : OFFERED_IN_VAIN;
 }
 
 static void expect_offered(const struct taker *taker, uint32_t first, uint32_t count)
@@ -102,7 +103,7 @@ static void what_is_taken_goes_to_no_committer_and_comes_back(void **state)
     (void)state;
     struct taker taker = {.takes = true};
     stage(0, 3);
-    port_offer(&port, take, &taker);
+    assert_null(port_offer(&port, take, &taker));
     expect_offered(&taker, 0, 3);
     assert_int_equal(port.pending, 3);
     assert_true(port_sane(&port));
@@ -127,7 +128,7 @@ static void answers_may_be_quicker_than_whoever_takes(void **state)
     struct taker taker = {.takes = true, .answers = true};
     for (uint32_t i = 0; i < 9; i += 3) {
         stage(i, 3);
-        port_offer(&port, take, &taker);
+        assert_null(port_offer(&port, take, &taker));
         expect_offered(&taker, i, 3);
     }
     assert_int_equal(taker.offers, 3);
@@ -144,14 +145,14 @@ static void what_is_left_goes_its_usual_way_in_order(void **state)
     struct op *batch[OPS];
     stage(0, 3);
     for (int i = 1; i <= 2; i++) {
-        port_offer(&port, take, &taker);
+        assert_null(port_offer(&port, take, &taker));
         assert_int_equal(taker.offers, i);
         expect_offered(&taker, 0, 3);
     }
     for (int i = 0; i < 3; i++)
         assert_int_equal(ops[i].state, OP_QUEUED);
     stage(3, 2);
-    port_offer(&port, take, &taker);
+    assert_null(port_offer(&port, take, &taker));
     expect_offered(&taker, 0, 5);
     assert_int_equal(queue_waiting(&queue, 0), 0);
     assert_int_equal(port.pending, 5);
@@ -161,23 +162,69 @@ static void what_is_left_goes_its_usual_way_in_order(void **state)
     expect_answered(0, 5);
 }
 
+static void what_is_done_is_given_back_at_once_and_makes_room(void **state)
+{
+    (void)state;
+    struct taker taker = {.does = true};
+    struct op *batch[OPS];
+    for (uint32_t i = 0; i < OPS; i++) { /* more in all than may be pending */
+        stage(i, 1);
+        stage((i + 1) % OPS, 1);
+        const struct op *op = port_offer(&port, take, &taker);
+        assert_int_equal(taker.count, 2);
+        assert_ptr_equal(op, &ops[i]);
+        assert_int_equal(op->state, OP_IDLE);
+        assert_ptr_equal(op->next, &ops[(i + 1) % OPS]);
+        assert_int_equal(op->next->state, OP_IDLE);
+        assert_null(op->next->next);
+        assert_int_equal(port.pending, 0);
+        assert_int_equal(atomic_load(&port.taken), 0);
+    }
+    assert_int_equal(woken, 0);
+    assert_null(port_take_answered(&port));
+    taker.does = false; /* and nothing of it is left in the way of the next */
+    stage(0, 1);
+    assert_null(port_offer(&port, take, &taker));
+    port_hand_over(&port);
+    assert_int_equal(queue_take_batch(&queue, 0, batch, BATCH_OPS_MAX), 1);
+    queue_answer(&queue, batch, 1);
+    expect_answered(0, 1);
+}
+
+static void who_takes_answers_by_itself_is_not_woken_until_it_has(void **state)
+{
+    (void)state;
+    struct taker taker = {.takes = true};
+    stage(0, 1);
+    assert_null(port_offer(&port, take, &taker));
+    port_expect(&port);
+    (void)answer(&taker);
+    assert_int_equal(woken, 0);
+    expect_answered(0, 1);
+    stage(1, 1);
+    assert_null(port_offer(&port, take, &taker));
+    (void)answer(&taker);
+    assert_int_equal(woken, 1);
+    expect_answered(1, 1);
+}
+
 static void nothing_is_not_offered_nor_more_than_a_batch(void **state)
 {
     (void)state;
     struct taker taker = {.takes = true};
     struct op *batch[OPS];
-    port_offer(&port, take, &taker);
+    assert_null(port_offer(&port, take, &taker));
     assert_int_equal(taker.offers, 0);
     stage(0, BATCH_OPS_MAX);
-    port_offer(&port, take, &taker);
+    assert_null(port_offer(&port, take, &taker));
     assert_int_equal(taker.offers, 1);
     expect_offered(&taker, 0, BATCH_OPS_MAX);
-    port_offer(&port, take, &taker);
+    assert_null(port_offer(&port, take, &taker));
     assert_int_equal(taker.offers, 1);
     (void)answer(&taker);
     expect_answered(0, BATCH_OPS_MAX);
     stage(0, BATCH_OPS_MAX + 1);
-    port_offer(&port, take, &taker);
+    assert_null(port_offer(&port, take, &taker));
     assert_int_equal(taker.offers, 1);
     port_hand_over(&port);
     for (uint32_t left = BATCH_OPS_MAX + 1; left > 0;) {
@@ -195,6 +242,8 @@ int main(void)
         TEST(what_is_taken_goes_to_no_committer_and_comes_back),
         TEST(answers_may_be_quicker_than_whoever_takes),
         TEST(what_is_left_goes_its_usual_way_in_order),
+        TEST(what_is_done_is_given_back_at_once_and_makes_room),
+        TEST(who_takes_answers_by_itself_is_not_woken_until_it_has),
         TEST(nothing_is_not_offered_nor_more_than_a_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,7 +29,7 @@ static struct {
     sem_t *hold; /* lane 1 waits for it */
 
     /* The one that starts ops: whether it does, and what it has. */
-    bool starts, dismissed_before;
+    bool starts, does, dismissed_before;
     unsigned offered;
     struct op *started[2 * OPS];
     uint32_t started_count;
@@ -51,6 +51,8 @@ static uint32_t lane_of(const struct backend *backend, const struct op *op)
     return op->client % backend->lanes;
 }
 
+enum { PARTICULAR = 4711 }; /* a descriptor, of which only the number is looked at */
+
 static bool commit(struct backend *backend, uint32_t lane, struct op **batch, uint32_t count)
 {
     if (!inside.has_thread[lane]) {
@@ -69,14 +71,16 @@ static bool commit(struct backend *backend, uint32_t lane, struct op **batch, ui
     return true;
 }
 
-static bool start(struct backend *backend, struct op **batch, uint32_t count)
+static enum offered start(struct backend *backend, struct op **batch, uint32_t count)
 {
     assert_ptr_equal(backend, &inside.backend);
     inside.offered += count;
     inside.dismissed_before = inside.dismissed > 0;
     for (uint32_t i = 0; inside.starts && i < count; i++)
         inside.started[inside.started_count++] = batch[i];
-    return inside.starts;
+    for (uint32_t i = 0; inside.does && i < count; i++)
+        batch[i]->outcome = OUTCOME_LIMIT_EXCEEDED;
+    return inside.does ? OFFERED_DONE : inside.starts ? OFFERED_TAKEN : OFFERED_IN_VAIN;
 }
 
 static void answer_what_was_started(void)
@@ -120,9 +124,24 @@ static const struct backend_calls without_lanes = {
     .close = close_backend,
 };
 
+static int pollable(struct backend *backend)
+{
+    assert_ptr_equal(backend, &inside.backend);
+    return PARTICULAR;
+}
+
+static void look(struct backend *backend)
+{
+    assert_ptr_equal(backend, &inside.backend);
+    answer_what_was_started();
+    inside.started_count = 0;
+}
+
 static const struct backend_calls with_start = {
     .answer_now = answer_now,
     .start = start,
+    .pollable = pollable,
+    .look = look,
     .commit = commit,
     .admit = admit,
     .dismiss = dismiss,
@@ -228,7 +247,7 @@ static void submit_all(void)
 {
     for (int i = 0; i < OPS; i++)
         assert_false(store_submit(submitter, &ops[i]));
-    store_hand_over(submitter);
+    assert_null(store_hand_over(submitter));
 }
 
 static int take_answered(void)
@@ -353,12 +372,72 @@ static void what_is_started_needs_no_committer(void **state)
     assert_ptr_equal(inside.started[OPS], &reading);
     assert_true(store_submit(submitter, &more)); /* they are pending all the same */
     assert_int_equal(more.outcome, OUTCOME_BUSY);
-    store_hand_over(submitter); /* of nothing */
+    assert_null(store_hand_over(submitter)); /* of nothing */
     answer_what_was_started();
     wait_for(OPS + 1);
     store_close(store);
     assert_int_equal(inside.offered, OPS + 1);
     assert_int_equal(atomic_load(&inside.committed[0]), 0);
+}
+
+static void what_is_done_when_it_is_handed_over_is_given_back(void **state)
+{
+    (void)state;
+    struct op reading = {.kind = OP_STATEMENT};
+    inside.does = true;
+    assert_true(open_store(STARTS));
+    for (int round = 0; round < 3; round++) {
+        int count = 0;
+        assert_false(store_submit(submitter, &reading));
+        for (int i = 0; i < OPS; i++)
+            assert_false(store_submit(submitter, &ops[i]));
+        for (const struct op *op = store_hand_over(submitter); op; op = op->next, count++) {
+            assert_ptr_equal(op, count < OPS ? &ops[count] : &reading); /* those that write first */
+            assert_int_equal(op->outcome, OUTCOME_LIMIT_EXCEEDED);
+        }
+        assert_int_equal(count, OPS + 1);
+        assert_null(store_hand_over(submitter));
+    }
+    assert_null(store_take_answered(submitter));
+    store_close(store);
+    assert_int_equal(atomic_load(&inside.committed[0]), 0);
+}
+
+static void the_first_may_look_for_answers_and_is_not_woken_for_them(void **state)
+{
+    (void)state;
+    struct op reading = {.kind = OP_STATEMENT};
+    int count = 0;
+    inside.starts = true;
+    assert_true(open_store(STARTS));
+    another = store_join(store, post, &wakes);
+    assert_int_equal(store_pollable(submitter), PARTICULAR);
+    assert_int_equal(store_pollable(another), -1);
+    assert_null(store_look(submitter));
+    assert_false(store_submit(submitter, &reading));
+    submit_all();
+    for (const struct op *op = store_look(submitter); op; op = op->next)
+        count++;
+    assert_int_equal(count, OPS + 1);
+    assert_int_not_equal(sem_trywait(&wakes), 0);
+    for (int i = 0; i < OPS; i++)
+        assert_false(store_submit(another, &ops[i]));
+    assert_null(store_hand_over(another));
+    assert_null(store_look(submitter)); /* it takes the other's too, who is told */
+    assert_int_equal(sem_trywait(&wakes), 0);
+    count = 0;
+    for (const struct op *op = store_take_answered(another); op; op = op->next)
+        count++;
+    assert_int_equal(count, OPS);
+    store_close(store);
+}
+
+static void where_answers_have_no_descriptor_nobody_polls(void **state)
+{
+    (void)state;
+    assert_true(open_store(3));
+    assert_int_equal(store_pollable(submitter), -1);
+    store_close(store);
 }
 
 static void what_is_not_started_goes_to_the_committer(void **state)
@@ -403,7 +482,7 @@ static void what_reads_has_as_much_room_of_its_own(void **state)
     reading[OPS] = (struct op){.kind = OP_STATEMENT};
     assert_true(store_submit(submitter, &reading[OPS]));
     assert_int_equal(reading[OPS].outcome, OUTCOME_BUSY);
-    store_hand_over(submitter);
+    assert_null(store_hand_over(submitter));
     wait_for(2 * OPS);
     assert_false(store_submit(submitter, &reading[OPS])); /* there is room again */
     store_close(store);
@@ -430,7 +509,7 @@ static void submitters_share_what_may_be_pending_and_each_gets_its_own_back(void
     assert_int_equal(more.outcome, OUTCOME_BUSY);
     assert_true(store_submit(submitter, &more));
     assert_int_equal(more.outcome, OUTCOME_BUSY);
-    store_hand_over(another);
+    assert_null(store_hand_over(another));
     for (int taken = 0; taken < OPS;) {
         assert_int_equal(sem_wait(&wakes), 0);
         assert_null(store_take_answered(submitter)); /* nothing of its own has been handed over */
@@ -498,6 +577,9 @@ int main(void)
         TEST(a_backend_of_one_lane_need_not_say_which),
         TEST(what_is_answered_now_goes_to_no_lane),
         TEST(what_is_started_needs_no_committer),
+        TEST(what_is_done_when_it_is_handed_over_is_given_back),
+        TEST(the_first_may_look_for_answers_and_is_not_woken_for_them),
+        TEST(where_answers_have_no_descriptor_nobody_polls),
         TEST(what_is_not_started_goes_to_the_committer),
         TEST(past_what_may_be_pending_in_all_lanes_it_is_busy),
         TEST(what_reads_has_as_much_room_of_its_own),

@@ -63,6 +63,13 @@ bool ahead_is_long(const struct ahead *ahead, int64_t now_ms)
            (now_ms - ahead->since_ms >= LONG_MS || !ahead_has_room(ahead, BATCH_OPS_MAX));
 }
 
+/* The first batch, and one that comes when it is time for a checkpoint, are for who makes those. */
+bool ahead_is_ready(const struct ahead *ahead, uint32_t ops, int64_t now_ms)
+{
+    return ahead_has_any(ahead) && !ahead->has_failed && ahead_has_room(ahead, ops) &&
+           (ahead->is_checkpointing || !ahead_is_long(ahead, now_ms));
+}
+
 static uint64_t pages_of(const struct generation *generation, uint32_t ops)
 {
     uint64_t keys = generation->keys_count + ops;

@@ -59,6 +59,8 @@ bool ahead_has_any(const struct ahead *ahead);
 bool ahead_has_room(const struct ahead *ahead, uint32_t ops);
 /* Is it time for a checkpoint, when there is nobody to wait for it? */
 bool ahead_is_long(const struct ahead *ahead, int64_t now_ms);
+/* Can a batch of `ops` be booked now, and is there nothing that should be done first? */
+bool ahead_is_ready(const struct ahead *ahead, uint32_t ops, int64_t now_ms);
 /* Has one found no way so lately that it would find none now? */
 bool ahead_is_resting(const struct ahead *ahead, int64_t now_ms);
 /* Pages that checkpoints of what there is and `ops` more may take; an estimate from above. */

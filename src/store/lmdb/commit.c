@@ -417,6 +417,14 @@ void commit_ops(struct commit *commit, struct op **ops, uint32_t count)
     atomic_store(&commit->since_ms, 0);
 }
 
+bool commit_at_once(struct commit *commit, struct op **ops, uint32_t count)
+{
+    int reason;
+    return commit->ahead && ahead_is_ready(commit->ahead, count, serving_clock_ms()) &&
+           !file_is_gone(commit->space.fd) && may_go_ahead(commit, ops, count) &&
+           book_ahead(commit, ops, count, &reason) == ATTEMPT_DONE;
+}
+
 bool commit_stuck(const struct commit *commit)
 {
     int64_t since_ms = atomic_load(&commit->since_ms);

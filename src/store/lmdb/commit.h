@@ -54,6 +54,10 @@ void commit_begin(struct commit *commit);
 /* Sets the outcome of every op. */
 void commit_ops(struct commit *commit, struct op **ops, uint32_t count);
 
+/* Without waiting for a checkpoint, nor for a flush if the store was opened without: true if each op has its outcome,
+ * false if nothing has happened. */
+bool commit_at_once(struct commit *commit, struct op **ops, uint32_t count);
+
 /* Answers are out: do what can wait, without waiting for it. `idle`: nothing comes in. True: there is
  * something left for when nothing does. */
 bool commit_settle(struct commit *commit, bool idle);

@@ -6,12 +6,16 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "store/lmdb/op_wire.h"
 #include "store/lmdb/serving.h"
+
+enum { LOOKED_FOR_MS = 100 }; /* who listens finds out so late that somebody looks */
 
 struct guest_packets {
     uint8_t out[OP_PACKET_BYTES_MAX];    /* under the mutex */
@@ -29,7 +33,13 @@ bool guest_init(struct guest *guest, struct known *known)
     struct guest_packets *packets = calloc(1, sizeof *packets);
     if (!packets)
         return false;
-    *guest = (struct guest){.known = known, .packets = packets, .fd = -1};
+    int readable = epoll_create1(EPOLL_CLOEXEC);
+    if (readable < 0) {
+        free(packets);
+        return false;
+    }
+    *guest = (struct guest){
+        .known = known, .packets = packets, .readable = readable, .fd = -1, .ended = true};
     while (guest->free_count < GUEST_OPS_MAX) {
         guest->free[guest->free_count] = (uint8_t)guest->free_count;
         guest->free_count++;
@@ -44,6 +54,7 @@ void guest_free(struct guest *guest)
     assert(guest->free_count == GUEST_OPS_MAX);
     if (guest->fd >= 0)
         close(guest->fd);
+    close(guest->readable);
     pthread_cond_destroy(&guest->moved);
     pthread_mutex_destroy(&guest->mutex);
     free(guest->packets);
@@ -149,12 +160,14 @@ void guest_link(struct guest *guest, int fd)
     pthread_mutex_lock(&guest->mutex);
     if (guest->fd >= 0)
         close(guest->fd);
+    struct epoll_event event = {.events = EPOLLIN};
     guest->fd = fd;
-    guest->linked = true;
+    guest->linked = epoll_ctl(guest->readable, EPOLL_CTL_ADD, fd, &event) == 0;
+    guest->ended = !guest->linked; /* as if it had ended already */
     for (uint32_t i = 0; i < GUEST_OPS_MAX; i++)
         if (guest->asked[i])
             places[count++] = (uint8_t)i;
-    if (count > 0) /* an empty packet would be the end */
+    if (count > 0 && guest->linked) /* an empty packet would be the end */
         (void)!send_places(guest, places,
                            count); /* what is lost again is found by guest_listen() */
     note_time(guest);
@@ -180,30 +193,45 @@ static size_t answered(struct guest *guest, struct op **ret, const uint8_t *byte
     return used;
 }
 
-/* False: the link has ended, or what comes is nonsense. */
-static bool hear(struct guest *guest, int fd)
+/* Under the mutex. False: the link has ended, or what comes is nonsense. */
+static bool hear(struct guest *guest, struct op *ret[GUEST_OPS_MAX], uint32_t *ret_count)
 {
     const uint8_t *in = guest->packets->in;
-    struct op *ops[GUEST_OPS_MAX];
-    uint32_t count = 0;
-    ssize_t heard = recv(fd, guest->packets->in, sizeof guest->packets->in, 0);
+    ssize_t heard = recv(guest->fd, guest->packets->in, sizeof guest->packets->in, MSG_DONTWAIT);
     /* An owner that died with questions unread is told of once, and before the answers that it gave. */
-    if (heard < 0 && (errno == EINTR || errno == ECONNRESET))
+    if (heard < 0 && (errno == EINTR || errno == EAGAIN || errno == ECONNRESET))
         return true;
     bool sound = heard > 0 && (size_t)heard < sizeof guest->packets->in;
     size_t size = sound ? (size_t)heard : 0;
-    pthread_mutex_lock(&guest->mutex);
     for (size_t at = 0, used; sound && at < size; at += used) {
-        used = answered(guest, &ops[count], in + at, size - at);
+        used = answered(guest, &ret[*ret_count], in + at, size - at);
         sound = used > 0;
-        count += sound;
+        *ret_count += sound;
     }
     note_time(guest);
     pthread_cond_signal(&guest->moved);
+    return sound;
+}
+
+/* Under the mutex. */
+static void end_link(struct guest *guest)
+{
+    (void)epoll_ctl(guest->readable, EPOLL_CTL_DEL, guest->fd, NULL);
+    guest->ended = true;
+    pthread_cond_broadcast(&guest->moved);
+}
+
+static void take_packet(struct guest *guest, bool looks)
+{
+    struct op *ops[GUEST_OPS_MAX];
+    uint32_t count = 0;
+    pthread_mutex_lock(&guest->mutex);
+    guest->looked_for |= looks;
+    if (!guest->ended && !hear(guest, ops, &count))
+        end_link(guest);
     assert(guest_sane(guest));
     pthread_mutex_unlock(&guest->mutex);
     queue_answer(guest->queue, ops, count);
-    return sound;
 }
 
 /* What the owner may have done, or not, and did not say. */
@@ -225,13 +253,36 @@ static void lose(struct guest *guest)
     queue_answer(guest->queue, ops, count);
 }
 
+/* True: it is for this thread to take what comes. */
+static bool wait_for_answers(struct guest *guest)
+{
+    struct pollfd link = {.fd = guest->fd, .events = POLLIN}; /* only this thread changes it */
+    pthread_mutex_lock(&guest->mutex);
+    while (guest->looked_for && !guest->ended)
+        pthread_cond_wait(&guest->moved, &guest->mutex);
+    bool ended = guest->ended;
+    pthread_mutex_unlock(&guest->mutex);
+    if (!ended)
+        (void)poll(&link, 1, LOOKED_FOR_MS);
+    return !ended;
+}
+
 void guest_listen(struct guest *guest)
 {
-    int fd = guest->fd; /* only this thread changes it */
-    while (hear(guest, fd))
-        continue;
+    while (wait_for_answers(guest))
+        take_packet(guest, false);
     guest_hang_up(guest);
     lose(guest);
+}
+
+int guest_pollable(const struct guest *guest)
+{
+    return guest->readable;
+}
+
+void guest_look(struct guest *guest)
+{
+    take_packet(guest, true);
 }
 
 uint32_t guest_take_lost(struct guest *guest, struct op **ret)
@@ -252,7 +303,9 @@ void guest_hang_up(struct guest *guest)
     guest->linked = false;
     if (guest->fd >= 0)
         (void)shutdown(guest->fd, SHUT_RDWR);
-    pthread_cond_signal(&guest->moved);
+    if (guest->looked_for && guest->fd >= 0 && !guest->ended)
+        end_link(guest); /* whoever looked may look no more */
+    pthread_cond_broadcast(&guest->moved);
     pthread_mutex_unlock(&guest->mutex);
 }
 

@@ -8,9 +8,10 @@
  *            answer, its outcome is OUTCOME_UNKNOWN. One that only reads is asked again.
  *            free [0, free_count) | in asked[], which is what the owner may still answer.
  *            While guest_ask() waits for places nobody else is given any: what it has comes first.
+ *            Once anybody looks for answers, guest_listen() leaves them to guest_look().
  * Ownership  Owns the connection; borrows the queue, and the ops of the table.
- * Threads    guest_ask() is the committer's; guest_start(), guest_stuck() and guest_hang_up() are for
- *            any; all else is for the thread that listens.
+ * Threads    guest_ask() is the committer's; guest_start(), guest_look(), guest_stuck() and guest_hang_up() are
+ *            for any; all else is for the thread that listens.
  * Errors     A link that ends is a false, or a smaller number.
  * Not here   Finding an owner, becoming one: lmdb_store.c.
  */
@@ -36,10 +37,14 @@ struct guest {
     struct known *known; /* clients that the owner has answered for */
     struct guest_packets *packets;
 
+    int readable; /* an epoll: the link's end has something for guest_look() */
+
     pthread_mutex_t mutex; /* over all that follows */
     pthread_cond_t moved;  /* a place is free, or the link has ended */
     int fd;                /* -1: none */
     bool linked;           /* the owner still listens */
+    bool ended;            /* nothing comes from it any more */
+    bool looked_for;       /* somebody looks for answers beside guest_listen() */
     bool waited_for;       /* guest_ask() waits for places */
     uint32_t free_count;
     uint8_t free[GUEST_OPS_MAX];
@@ -48,7 +53,7 @@ struct guest {
     _Atomic int64_t silent_since_ms; /* with ops asked, by serving_clock_ms(); 0: none is */
 };
 
-/* False: out of memory. */
+/* False, with errno. */
 MUST_CHECK bool guest_init(struct guest *guest, struct known *known);
 void guest_free(struct guest *guest); /* nothing may be asked any more */
 
@@ -61,8 +66,13 @@ MUST_CHECK uint32_t guest_ask(struct guest *guest, struct op **ops, uint32_t cou
 /* Without waiting: all of these ops are with the owner now, or none. */
 MUST_CHECK bool guest_start(struct guest *guest, struct op **ops, uint32_t count);
 
-/* Takes answers until the link ends; then answers what is unknown. */
+/* Waits until the link ends, and takes answers if nobody looks for them; then answers what is unknown. */
 void guest_listen(struct guest *guest);
+
+/* A descriptor that is readable when there are answers, and stays the same over all links. */
+int guest_pollable(const struct guest *guest);
+/* Without waiting: takes answers, if there are any. */
+void guest_look(struct guest *guest);
 
 /* What was asked and lost, and may be asked of somebody else: at most GUEST_OPS_MAX. */
 uint32_t guest_take_lost(struct guest *guest, struct op **ret);

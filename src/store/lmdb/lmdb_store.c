@@ -131,12 +131,15 @@ static void refuse(struct op **ops, uint32_t count)
         ops[i]->outcome = OUTCOME_DOWN;
 }
 
-/* The link says all that there is to know of the role: it is there as long as an owner hears us. Once we are that
- * owner there is none any more, and its mutex need not be taken to find out. */
-static bool start(struct backend *backend, struct op **ops, uint32_t count)
+/* The link says all that there is to know of a guest's role: it is there as long as an owner hears us. */
+static enum offered start(struct backend *backend, struct op **ops, uint32_t count)
 {
     struct lmdb_store *store = store_of(backend);
-    return !atomic_load(&store->owner) && guest_start(&store->guest, ops, count);
+    struct owner *owner = atomic_load(&store->owner);
+    if (owner)
+        return owner_start(owner, ops, count) ? OFFERED_DONE : OFFERED_IN_VAIN;
+    return store->came_second && guest_start(&store->guest, ops, count) ? OFFERED_TAKEN
+                                                                        : OFFERED_IN_VAIN;
 }
 
 static bool commit(struct backend *backend, uint32_t lane, struct op **ops, uint32_t count)
@@ -414,22 +417,26 @@ static void close_store(struct backend *backend)
     free(store);
 }
 
-static const struct backend_calls calls_of_first = {
-    .answer_now = answer_now,
-    .commit = commit,
-    .settle = settle,
-    .admit = admit,
-    .dismiss = dismiss,
-    .close = close_store,
-};
+static int pollable(struct backend *backend)
+{
+    const struct lmdb_store *store = store_of(backend);
+    return store->came_second ? guest_pollable(&store->guest) : -1;
+}
 
-static const struct backend_calls calls_of_second = {
+static void look(struct backend *backend)
+{
+    guest_look(&store_of(backend)->guest);
+}
+
+static const struct backend_calls calls = {
     .answer_now = answer_now,
     .start = start,
     .commit = commit,
     .settle = settle,
     .admit = admit,
     .dismiss = dismiss,
+    .pollable = pollable,
+    .look = look,
     .close = close_store,
 };
 
@@ -455,7 +462,6 @@ static bool begin_as_guest(struct lmdb_store *store, int fd)
     }
     /* Whoever looks for this folder again does not make it. */
     store->options.must_exist = true;
-    store->backend.calls = &calls_of_second;
     guest_link(&store->guest, fd);
     store->role = GUEST;
     (void)note_owner(store);
@@ -471,7 +477,7 @@ struct backend *lmdb_store_open(const char *path, const struct store_options *op
         snprintf(error, error_size, "out of memory");
         return NULL;
     }
-    store->backend = (struct backend){.calls = &calls_of_first, .lanes = 1};
+    store->backend = (struct backend){.calls = &calls, .lanes = 1};
     store->options = *options;
     store->roles = 1;
     snprintf(store->path, sizeof store->path, "%s", path);

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,12 +47,16 @@ struct owner {
     bool durable;
     struct serving serving;
     struct committed committed;
-    struct commit commit;        /* the committer's */
-    struct ahead *ahead;         /* NULL: each batch is a commit of LMDB's */
-    int64_t looked_ms;           /* when the committer last looked for the folder */
     struct owner_socket *socket; /* NULL: there is none */
     struct view *late_view;      /* the committer's */
     struct view *socket_view;    /* the socket's thread's */
+
+    pthread_mutex_t mutex; /* over the next four; who is no committer only tries it */
+    struct commit commit;
+    struct ahead *ahead; /* NULL: each batch is a commit of LMDB's */
+    int64_t looked_ms;   /* when the folder was last looked for */
+    bool started;        /* a batch was, since it was last asked to settle */
+
     uint32_t views_count;
     struct view views[]; /* each submitter's, and those two */
 };
@@ -113,26 +118,49 @@ bool owner_answer_now(struct owner *owner, uint32_t submitter, struct op *op)
     return answer_with(owner, &owner->views[submitter], op);
 }
 
+static void look_around(struct owner *owner)
+{
+    int64_t now_ms = serving_clock_ms();
+    if (now_ms - owner->looked_ms < LOOK_AROUND_MS)
+        return;
+    owner->looked_ms = now_ms;
+    look_for_folder(owner);
+}
+
 void owner_commit(struct owner *owner, struct op **ops, uint32_t count)
 {
     struct op *left[BATCH_OPS_MAX];
     uint32_t left_count = 0;
-    int64_t now_ms = serving_clock_ms();
-    if (now_ms - owner->looked_ms >= LOOK_AROUND_MS) {
-        owner->looked_ms = now_ms;
-        look_for_folder(owner);
-    }
     /* Those that read are here only if they were asked before this process was the owner. */
     for (uint32_t i = 0; i < count; i++)
         if (op_writes(ops[i]) || !answer_with(owner, owner->late_view, ops[i]))
             left[left_count++] = ops[i];
+    pthread_mutex_lock(&owner->mutex);
+    look_around(owner);
     if (left_count > 0)
         commit_ops(&owner->commit, left, left_count);
+    pthread_mutex_unlock(&owner->mutex);
+}
+
+/* A flush is waited for, and by nobody who has others to answer. */
+bool owner_start(struct owner *owner, struct op **ops, uint32_t count)
+{
+    if (owner->durable || pthread_mutex_trylock(&owner->mutex) != 0)
+        return false;
+    look_around(owner);
+    bool done = commit_at_once(&owner->commit, ops, count);
+    owner->started |= done;
+    pthread_mutex_unlock(&owner->mutex);
+    return done;
 }
 
 bool owner_settle(struct owner *owner, bool idle)
 {
-    return commit_settle(&owner->commit, idle);
+    pthread_mutex_lock(&owner->mutex);
+    bool unsettled = commit_settle(&owner->commit, idle && !owner->started);
+    owner->started = false;
+    pthread_mutex_unlock(&owner->mutex);
+    return unsettled;
 }
 
 /* --- ops of other processes ----------------------------------------------------------------- */
@@ -141,6 +169,11 @@ static bool answer_other(void *context, struct op *op)
 {
     struct owner *owner = context;
     return answer_with(owner, owner->socket_view, op);
+}
+
+static bool start_other(void *context, struct op **ops, uint32_t count)
+{
+    return owner_start(context, ops, count);
 }
 
 static void close_ahead(struct owner *owner, bool whole)
@@ -158,7 +191,7 @@ void owner_admit(struct owner *owner, struct queue *queue)
 {
     char error[200];
     if (!owner_socket_open(&owner->socket, &owner->folder, queue, owner->durable, answer_other,
-                           owner, error, sizeof error)) {
+                           start_other, owner, error, sizeof error)) {
         owner->socket = NULL;
         log_line(LOG_WARN, "no other process can use this store while it is served", "store",
                  owner->path, "reason", error, NULL);
@@ -191,6 +224,7 @@ void owner_close(struct owner *owner)
     close_ahead(owner, whole);
     environment_close(&owner->environment);
     folder_release(&owner->folder);
+    pthread_mutex_destroy(&owner->mutex);
     free(owner);
 }
 
@@ -387,6 +421,7 @@ enum owner_opening owner_open(struct owner **ret, const char *path,
         snprintf(error, error_size, "out of memory");
         return end;
     }
+    pthread_mutex_init(&owner->mutex, NULL);
     owner->views_count = views;
     owner->late_view = &owner->views[options->submitters];
     owner->socket_view = owner->late_view + 1;
@@ -409,6 +444,7 @@ enum owner_opening owner_open(struct owner **ret, const char *path,
 release_folder:
     folder_release(&owner->folder);
 free_owner:
+    pthread_mutex_destroy(&owner->mutex);
     free(owner);
     return end;
 }

@@ -46,6 +46,9 @@ void owner_close(struct owner *owner);
 /* True if the op could be answered without a commit, and now is. `submitter`: as in backend.h. */
 bool owner_answer_now(struct owner *owner, uint32_t submitter, struct op *op);
 
+/* Without waiting, on any thread: true if each op has its outcome now, as of owner_commit(). */
+bool owner_start(struct owner *owner, struct op **ops, uint32_t count);
+
 /* As backend_calls.settle. */
 bool owner_settle(struct owner *owner, bool idle);
 

@@ -59,6 +59,7 @@ struct owner_socket {
     bool durable;
     uint64_t turn;
     bool (*answer_now)(void *context, struct op *op);
+    bool (*start)(void *context, struct op **ops, uint32_t count);
     void *context;
     struct port port;
     pthread_t thread;
@@ -153,10 +154,10 @@ static void give_back(struct outbox *out, struct carried *carried)
     peer->free[peer->free_count++] = carried;
 }
 
-static void take_answers(struct owner_socket *owner)
+static void take_answers(struct owner_socket *owner, struct op *op)
 {
     struct op *next;
-    for (struct op *op = port_take_answered(&owner->port); op; op = next) {
+    for (; op; op = next) {
         next = op->next;
         give_back(&owner->out, op->context);
     }
@@ -181,7 +182,7 @@ static void answers_are_there(void *context)
     struct owner_socket *owner = context;
     bool needed = true;
     if (pthread_mutex_trylock(&owner->mutex) == 0) {
-        take_answers(owner);
+        take_answers(owner, port_take_answered(&owner->port));
         needed = owner->left_out;
         pthread_mutex_unlock(&owner->mutex);
     }
@@ -341,18 +342,25 @@ static bool all_free(const struct owner_socket *owner)
     return true;
 }
 
+static enum offered start_now(void *context, struct op **ops, uint32_t count)
+{
+    struct owner_socket *owner = context;
+    return owner->start(owner->context, ops, count) ? OFFERED_DONE : OFFERED_IN_VAIN;
+}
+
 static void take_turn(struct owner_socket *owner, const struct pollfd ready[DESCRIPTORS])
 {
     owner->turn++;
     if (ready[WAKE].revents) {
         wake_heard(owner);
-        take_answers(owner);
+        take_answers(owner, port_take_answered(&owner->port));
     }
     if (atomic_load(&owner->ending) && owner->listener >= 0)
         begin_to_end(owner);
     for (int i = 0; i < OWNER_PEERS_MAX; i++)
         if (ready[PEERS + i].revents && !owner->peers[i].dropped)
             read_peer(owner, &owner->peers[i]);
+    take_answers(owner, port_offer(&owner->port, start_now, owner));
     port_hand_over(&owner->port);
     close_dropped(owner);
     /* After these: in their places, and with their numbers, newcomers are not what was polled. */
@@ -411,7 +419,8 @@ static void prepare(struct owner_socket *owner)
 
 bool owner_socket_open(struct owner_socket **ret, const struct folder *folder, struct queue *queue,
                        bool durable, bool (*answer_now)(void *context, struct op *op),
-                       void *context, char *error, size_t error_size)
+                       bool (*start)(void *context, struct op **ops, uint32_t count), void *context,
+                       char *error, size_t error_size)
 {
     struct owner_socket *owner = calloc(1, sizeof *owner);
     if (!owner) {
@@ -421,6 +430,7 @@ bool owner_socket_open(struct owner_socket **ret, const struct folder *folder, s
     owner->folder_fd = folder->fd;
     owner->durable = durable;
     owner->answer_now = answer_now;
+    owner->start = start;
     owner->context = context;
     prepare(owner);
     port_init(&owner->port, queue, OWNER_PEERS_MAX * OWNER_PEER_OPS_MAX, answers_are_there, owner);

@@ -42,8 +42,9 @@ struct owner_socket;
  * socket's thread. */
 MUST_CHECK bool owner_socket_open(struct owner_socket **ret, const struct folder *folder,
                                   struct queue *queue, bool durable,
-                                  bool (*answer_now)(void *context, struct op *op), void *context,
-                                  char *error, size_t error_size);
+                                  bool (*answer_now)(void *context, struct op *op),
+                                  bool (*start)(void *context, struct op **ops, uint32_t count),
+                                  void *context, char *error, size_t error_size);
 
 /* Takes nobody on, answers what was asked, stops the thread. */
 void owner_socket_end(struct owner_socket *owner);
