@@ -3,7 +3,7 @@
  * loop.c - see loop.h.
  *
  * One turn of the event loop: answers come back (uv_async), bytes come in, connections submit ops;
- * before it waits for more (uv_prepare) all of the turn's ops go to the committer together.
+ * before it waits for more (uv_prepare) all of the turn's ops go to the store together.
  */
 #include "http/loop.h"
 
@@ -320,7 +320,7 @@ static void on_wake(uv_async_t *async)
 static void on_answers(uv_poll_t *answers, int status, int events)
 {
     struct loop *loop = answers->data;
-    (void)status; /* then they come by on_wake() */
+    (void)status; /* an epoll has no errors to tell of */
     (void)events;
     take_answers(loop, store_look(loop->service.submitter));
 }
@@ -530,4 +530,6 @@ void loop_run(struct loop *loop, struct submitter *submitter)
         on_answers(&loop->answers, 0, UV_READABLE); /* so that the store knows */
     }
     (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
+    if (fd >= 0 && uv_is_active((uv_handle_t *)&loop->answers))
+        uv_close((uv_handle_t *)&loop->answers, NULL); /* the store ends before the loop does */
 }

@@ -39,7 +39,7 @@ struct backend_calls {
 
     /* What a submitter hands over, before a committer is woken for it. OFFERED_TAKEN: it is on its way, and
      * the backend itself answers it, as for commit(). OFFERED_IN_VAIN: it goes to its lanes, as it must
-     * where it would have to wait here, or could keep ops of commit() waiting for ever, and after
+     * where it would have to wait here, or could keep ops of commit() waiting for ever; OFFERED_TAKEN, not after
      * dismiss(). NULL: there is no shorter way. */
     enum offered (*start)(struct backend *backend, struct op **ops, uint32_t count);
 

@@ -58,8 +58,7 @@ struct port {
     struct op_list answered; /* under the queue's mutex */
     bool expecting;          /* under it too: whoever takes them is at it, and needs no wake */
 
-    void (*wake)(
-        void *context); /* called on a committer's thread: answers are waiting to be taken */
+    void (*wake)(void *context); /* called on whose thread answers: they are waiting to be taken */
     void *wake_context;
 };
 

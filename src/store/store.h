@@ -91,7 +91,7 @@ struct submitter *store_join(struct store *store, void (*wake)(void *context), v
  * store_take_answered(). Submitted ops start moving at the next store_hand_over(). */
 MUST_CHECK bool store_submit(struct submitter *submitter, struct op *op);
 
-/* Hand what was submitted to the committer: once per turn of the event loop, so that the ops of
+/* Hand what was submitted to whoever books it: once per turn of the event loop, so that the ops of
  * one turn share a commit and the hand-over costs one lock. Returns those that are answered at once, as
  * store_take_answered() does. */
 struct op *store_hand_over(struct submitter *submitter);

@@ -399,6 +399,38 @@ static void who_begins_to_look_soon_gets_all(void **state)
     assert_int_equal(pthread_join(listener, NULL), 0);
 }
 
+static void who_waits_for_places_is_told_though_another_waits_for_the_end(void **state)
+{
+    (void)state;
+    static uint8_t packet[OP_PACKET_BYTES_MAX];
+    struct asker asker;
+    struct op heard;
+    size_t size = 0;
+    link_played();
+    guest_look(&guest);
+    begin_to_listen();
+    usleep(20000); /* now it waits for the end */
+    fill_batch(asker.batch, 0, GUEST_OPS_MAX + 10, an_entry());
+    assert_int_equal(pthread_create(&asker.thread, NULL, ask_them_all, &asker), 0);
+    for (uint32_t i = 0; i < GUEST_OPS_MAX; i++) {
+        uint32_t number = owner_hears(&heard);
+        heard.outcome = OUTCOME_OK;
+        size += op_answer_encode(packet + size, &heard, number);
+    }
+    usleep(20000); /* now this one waits for places */
+    assert_int_equal(send(played_owner, packet, size, 0), size);
+    guest_look(&guest);
+    assert_int_equal(pthread_join(asker.thread, NULL), 0);
+    assert_int_equal(asker.asked, GUEST_OPS_MAX + 10);
+    owner_closes();
+    wait_until_readable();
+    while (is_readable()) /* it died with questions unread, and that is told of first */
+        guest_look(&guest);
+    assert_int_equal(pthread_join(listener, NULL), 0);
+    expect_outcome(0, GUEST_OPS_MAX, OUTCOME_OK);
+    expect_outcome(GUEST_OPS_MAX, 10, OUTCOME_UNKNOWN);
+}
+
 static void who_hangs_up_waits_for_nobody_who_looked(void **state)
 {
     (void)state;
@@ -432,6 +464,7 @@ int main(void)
         TEST(who_looks_takes_answers_without_waiting_over_all_links),
         TEST(what_the_owner_said_before_its_end_is_taken_by_who_looks),
         TEST(who_begins_to_look_soon_gets_all),
+        TEST(who_waits_for_places_is_told_though_another_waits_for_the_end),
         TEST(who_hangs_up_waits_for_nobody_who_looked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

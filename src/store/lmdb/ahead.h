@@ -9,7 +9,7 @@
  *            has an empty lap. What LMDB has, the old generation and the young one follow each other.
  * Ownership  Borrows environment, batch and what the readers see; owns the log, the generations, a snapshot
  *            and the checkpoint's thread.
- * Threads    The committer's, but for recent_read(). While a checkpoint is under way nobody may have a write
+ * Threads    One at a time (owner.c), but for recent_read(). While a checkpoint is under way nobody may have a write
  *            transaction.
  * Errors     Ends, and with them LMDB's codes and errno as in batch.h. A batch that fails has changed nothing.
  *            A checkpoint that fails has lost nothing.

@@ -9,7 +9,7 @@
  *            unless they were brought along (batch_time()). After
  *            batch_undo() the next batch begins where this one did.
  * Ownership  Borrows the transaction and the ops during batch_apply().
- * Threads    The committer's.
+ * Threads    One at a time.
  * Errors     An outcome for what concerns one op (no client, limit, a record that is wrong); an
  *            LMDB or errno code for what concerns the transaction, which the caller must abort.
  * Not here   Beginning, flushing, giving up: commit.c and ahead.c.

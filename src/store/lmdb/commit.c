@@ -420,9 +420,13 @@ void commit_ops(struct commit *commit, struct op **ops, uint32_t count)
 bool commit_at_once(struct commit *commit, struct op **ops, uint32_t count)
 {
     int reason;
-    return commit->ahead && ahead_is_ready(commit->ahead, count, serving_clock_ms()) &&
-           !file_is_gone(commit->space.fd) && may_go_ahead(commit, ops, count) &&
-           book_ahead(commit, ops, count, &reason) == ATTEMPT_DONE;
+    int64_t now_ms = serving_clock_ms();
+    atomic_store(&commit->since_ms, now_ms);
+    bool done = commit->ahead && ahead_is_ready(commit->ahead, count, now_ms) &&
+                !file_is_gone(commit->space.fd) && may_go_ahead(commit, ops, count) &&
+                book_ahead(commit, ops, count, &reason) == ATTEMPT_DONE;
+    atomic_store(&commit->since_ms, 0);
+    return done;
 }
 
 bool commit_stuck(const struct commit *commit)

@@ -12,7 +12,7 @@
  *            of memory, and after LMDB's own latch), so that one
  *            op's misfortune is not another's.
  * Ownership  Borrows the environment, what the readers see and the state.
- * Threads    The committer's; commit_end() when that has ended, commit_stuck() for any.
+ * Threads    One at a time: the committer's, and whoever else has owner.c's mutex; commit_end() when that has ended, commit_stuck() for any.
  * Errors     Outcomes; a change of state goes through serving.h, which logs it.
  * Not here   What an op does to the ledger: batch.h.
  */
@@ -54,8 +54,8 @@ void commit_begin(struct commit *commit);
 /* Sets the outcome of every op. */
 void commit_ops(struct commit *commit, struct op **ops, uint32_t count);
 
-/* Without waiting for a checkpoint, nor for a flush if the store was opened without: true if each op has its outcome,
- * false if nothing has happened. */
+/* Without waiting for a checkpoint, nor for a flush if the store was opened without. True: every op has its outcome.
+ * False: nothing has happened but to outcomes. */
 bool commit_at_once(struct commit *commit, struct op **ops, uint32_t count);
 
 /* Answers are out: do what can wait, without waiting for it. `idle`: nothing comes in. True: there is

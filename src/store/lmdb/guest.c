@@ -18,7 +18,8 @@
 enum { LOOKED_FOR_MS = 100 }; /* who listens finds out so late that somebody looks */
 
 struct guest_packets {
-    uint8_t out[OP_PACKET_BYTES_MAX];    /* under the mutex */
+    /* Under the mutex. */
+    uint8_t out[OP_PACKET_BYTES_MAX];
     uint8_t in[OP_PACKET_BYTES_MAX + 1]; /* what fills it is too long */
 };
 
@@ -46,6 +47,7 @@ bool guest_init(struct guest *guest, struct known *known)
     }
     pthread_mutex_init(&guest->mutex, NULL);
     pthread_cond_init(&guest->moved, NULL);
+    pthread_cond_init(&guest->over, NULL);
     return true;
 }
 
@@ -56,6 +58,7 @@ void guest_free(struct guest *guest)
         close(guest->fd);
     close(guest->readable);
     pthread_cond_destroy(&guest->moved);
+    pthread_cond_destroy(&guest->over);
     pthread_mutex_destroy(&guest->mutex);
     free(guest->packets);
 }
@@ -218,7 +221,7 @@ static void end_link(struct guest *guest)
 {
     (void)epoll_ctl(guest->readable, EPOLL_CTL_DEL, guest->fd, NULL);
     guest->ended = true;
-    pthread_cond_broadcast(&guest->moved);
+    pthread_cond_signal(&guest->over);
 }
 
 static void take_packet(struct guest *guest, bool looks)
@@ -259,7 +262,7 @@ static bool wait_for_answers(struct guest *guest)
     struct pollfd link = {.fd = guest->fd, .events = POLLIN}; /* only this thread changes it */
     pthread_mutex_lock(&guest->mutex);
     while (guest->looked_for && !guest->ended)
-        pthread_cond_wait(&guest->moved, &guest->mutex);
+        pthread_cond_wait(&guest->over, &guest->mutex);
     bool ended = guest->ended;
     pthread_mutex_unlock(&guest->mutex);
     if (!ended)
@@ -305,7 +308,7 @@ void guest_hang_up(struct guest *guest)
         (void)shutdown(guest->fd, SHUT_RDWR);
     if (guest->looked_for && guest->fd >= 0 && !guest->ended)
         end_link(guest); /* whoever looked may look no more */
-    pthread_cond_broadcast(&guest->moved);
+    pthread_cond_signal(&guest->moved);
     pthread_mutex_unlock(&guest->mutex);
 }
 

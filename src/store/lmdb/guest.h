@@ -40,7 +40,8 @@ struct guest {
     int readable; /* an epoll: the link's end has something for guest_look() */
 
     pthread_mutex_t mutex; /* over all that follows */
-    pthread_cond_t moved;  /* a place is free, or the link has ended */
+    pthread_cond_t moved;  /* a place is free, or the owner listens no more: guest_ask() */
+    pthread_cond_t over;   /* the link has ended: guest_listen() */
     int fd;                /* -1: none */
     bool linked;           /* the owner still listens */
     bool ended;            /* nothing comes from it any more */

@@ -51,6 +51,7 @@ struct owner {
     struct view *late_view;      /* the committer's */
     struct view *socket_view;    /* the socket's thread's */
 
+    _Atomic bool awaited;  /* the committer waits for the mutex, and comes before others */
     pthread_mutex_t mutex; /* over the next four; who is no committer only tries it */
     struct commit commit;
     struct ahead *ahead; /* NULL: each batch is a commit of LMDB's */
@@ -127,6 +128,14 @@ static void look_around(struct owner *owner)
     look_for_folder(owner);
 }
 
+/* The committer's. */
+static void lock(struct owner *owner)
+{
+    atomic_store(&owner->awaited, true);
+    pthread_mutex_lock(&owner->mutex);
+    atomic_store(&owner->awaited, false);
+}
+
 void owner_commit(struct owner *owner, struct op **ops, uint32_t count)
 {
     struct op *left[BATCH_OPS_MAX];
@@ -135,7 +144,7 @@ void owner_commit(struct owner *owner, struct op **ops, uint32_t count)
     for (uint32_t i = 0; i < count; i++)
         if (op_writes(ops[i]) || !answer_with(owner, owner->late_view, ops[i]))
             left[left_count++] = ops[i];
-    pthread_mutex_lock(&owner->mutex);
+    lock(owner);
     look_around(owner);
     if (left_count > 0)
         commit_ops(&owner->commit, left, left_count);
@@ -145,7 +154,7 @@ void owner_commit(struct owner *owner, struct op **ops, uint32_t count)
 /* A flush is waited for, and by nobody who has others to answer. */
 bool owner_start(struct owner *owner, struct op **ops, uint32_t count)
 {
-    if (owner->durable || pthread_mutex_trylock(&owner->mutex) != 0)
+    if (owner->durable || atomic_load(&owner->awaited) || pthread_mutex_trylock(&owner->mutex) != 0)
         return false;
     look_around(owner);
     bool done = commit_at_once(&owner->commit, ops, count);
@@ -156,7 +165,7 @@ bool owner_start(struct owner *owner, struct op **ops, uint32_t count)
 
 bool owner_settle(struct owner *owner, bool idle)
 {
-    pthread_mutex_lock(&owner->mutex);
+    lock(owner);
     bool unsettled = commit_settle(&owner->commit, idle && !owner->started);
     owner->started = false;
     pthread_mutex_unlock(&owner->mutex);

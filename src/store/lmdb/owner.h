@@ -11,8 +11,9 @@
  *            known, or when the folder is no longer where it was, the store latches down: it
  *            answers OUTCOME_DOWN until it is opened anew.
  * Ownership  Owns the environment, the folder and its lock.
- * Threads    owner_answer_now() on each submitter's, owner_commit() on another, and one that takes ops
- *            of other processes (owner_socket.h), from owner_admit() to owner_dismiss().
+ * Threads    owner_answer_now() and owner_start() on each submitter's, owner_commit() and owner_settle() on
+ *            another, and one that takes ops of other processes (owner_socket.h), from owner_admit() to
+ *            owner_dismiss().
  * Errors     Opening: an end and a sentence. Later: outcomes; full, mended and down are logged.
  * Not here   Queues, committers; processes that come second: lmdb_store.h.
  */
@@ -46,7 +47,7 @@ void owner_close(struct owner *owner);
 /* True if the op could be answered without a commit, and now is. `submitter`: as in backend.h. */
 bool owner_answer_now(struct owner *owner, uint32_t submitter, struct op *op);
 
-/* Without waiting, on any thread: true if each op has its outcome now, as of owner_commit(). */
+/* Without waiting: true if each op has its outcome now, as of owner_commit(); false if nothing has happened. */
 bool owner_start(struct owner *owner, struct op **ops, uint32_t count);
 
 /* As backend_calls.settle. */

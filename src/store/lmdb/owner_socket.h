@@ -38,8 +38,8 @@ enum {
 
 struct owner_socket;
 
-/* `durable`: what is told of the store in the greeting. `answer_now`: as backend.h has it, on the
- * socket's thread. */
+/* `durable`: what is told of the store in the greeting. On the socket's thread: `answer_now`, as backend.h has it; `start`,
+ * true if it has given each of these ops its outcome, false if they are for the committer. */
 MUST_CHECK bool owner_socket_open(struct owner_socket **ret, const struct folder *folder,
                                   struct queue *queue, bool durable,
                                   bool (*answer_now)(void *context, struct op *op),

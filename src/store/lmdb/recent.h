@@ -8,7 +8,7 @@
  *            brings to LMDB meanwhile, or it is empty. In each a client and a key are at most once. What
  *            is here is durable, and newer than what any snapshot shows until recent_forget().
  * Ownership  Owns copies.
- * Threads    recent_read() on any; a checkpoint's may read the old generation; all else is the committer's.
+ * Threads    recent_read() on any; a checkpoint's may read the old generation; all else is for one at a time (owner.c).
  * Errors     None: the committer sees to it that there is room.
  * Not here   Writing to LMDB: checkpoint.h.
  */
