@@ -6,6 +6,8 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "commit_fixture.h"
 #include "failing_calls.h"
@@ -167,6 +169,17 @@ static void what_the_disk_has_no_room_for_is_left_and_booked_later(void **state)
     assert_int_equal(balance_seen(1), 2);
 }
 
+static void not_into_a_file_that_has_been_deleted(void **state)
+{
+    (void)state;
+    char name[FOLDER_BYTES_MAX + 20];
+    book(1);
+    assert_true(book_at_once(1));
+    snprintf(name, sizeof name, "%s/" FOLDER_DATA, ledger.path);
+    assert_int_equal(unlink(name), 0);
+    expect_left(1);
+}
+
 static void not_without_a_log(void **state)
 {
     (void)state;
@@ -189,6 +202,7 @@ int main(void)
         TEST(not_while_it_does_not_serve),
         TEST(not_after_a_checkpoint_that_failed),
         TEST(what_the_disk_has_no_room_for_is_left_and_booked_later),
+        TEST(not_into_a_file_that_has_been_deleted),
         TEST(not_without_a_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

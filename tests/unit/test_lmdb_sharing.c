@@ -100,12 +100,9 @@ static void a_batch_larger_than_what_is_carried_at_once_is_answered_whole(void *
         assert_int_equal(member_statement(first, who).account.balance_cents, MEMBER_PENDING / 5);
 }
 
-static void what_a_guest_can_ask_at_once_needs_no_committer_of_its_own(void **state)
+static void expect_asked_without_a_committer(void)
 {
-    (void)state;
     static struct op ops[GUEST_OPS_MAX + 1];
-    member_join(first);
-    member_join(second);
     atomic_store(&committers, 0);
     for (int i = 1; i <= 10; i++) {
         assert_int_equal(member_book(second, 1, C, 1), OUTCOME_OK);
@@ -117,9 +114,25 @@ static void what_a_guest_can_ask_at_once_needs_no_committer_of_its_own(void **st
     assert_int_equal(atomic_load(&committers), 0);
     member_ask_all(second, ops, GUEST_OPS_MAX + 1);
     assert_true(atomic_load(&committers) > 0);
+}
+
+static void what_a_guest_can_ask_at_once_needs_no_committer_of_its_own(void **state)
+{
+    (void)state;
+    member_join(first);
+    member_join(second);
+    expect_asked_without_a_committer();
     member_leave(first);
     assert_int_equal(member_book(second, 1, C, 1), OUTCOME_OK); /* by itself, from now on */
     assert_int_equal(member_statement(second, 2).account.balance_cents, 2 * GUEST_OPS_MAX + 1);
+}
+
+static void nor_does_a_guest_that_is_durable(void **state)
+{
+    (void)state;
+    assert_true(member_try_to_join(first, true));
+    assert_true(member_try_to_join(second, true));
+    expect_asked_without_a_committer();
 }
 
 static void a_bank_that_promises_otherwise_is_refused(void **state)
@@ -425,6 +438,7 @@ int main(void)
         TEST(a_limit_and_a_key_hold_wherever_they_are_asked),
         TEST(a_batch_larger_than_what_is_carried_at_once_is_answered_whole),
         TEST(what_a_guest_can_ask_at_once_needs_no_committer_of_its_own),
+        TEST(nor_does_a_guest_that_is_durable),
         TEST(a_bank_that_promises_otherwise_is_refused),
         TEST(a_bank_waits_for_one_that_promises_otherwise_to_end),
         TEST(an_owner_that_ends_in_order_costs_the_others_nothing),
