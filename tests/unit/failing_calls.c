@@ -136,6 +136,9 @@ size_t __wrap_mdb_txn_id(MDB_txn *txn)
 
 WRAP_SYSTEM(fsync, (int fd), (fd))
 WRAP_SYSTEM(fstat, (int fd, struct stat *status), (fd, status))
+WRAP_SYSTEM(statx,
+            (int folder_fd, const char *name, int flags, unsigned mask, struct statx *status),
+            (folder_fd, name, flags, mask, status))
 WRAP_SYSTEM(ftruncate, (int fd, off_t size), (fd, size))
 WRAP_SYSTEM(fallocate, (int fd, int mode, off_t from, off_t size), (fd, mode, from, size))
 WRAP_SYSTEM(unlinkat, (int fd, const char *name, int flags), (fd, name, flags))

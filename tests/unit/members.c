@@ -30,7 +30,7 @@ bool member_open(struct member *member, bool durable, bool must_exist)
         .must_exist = must_exist,
         .durable = durable,
         .serves = true,
-        .map_bytes = UINT64_C(1) << 26,
+        .map_bytes = UINT64_C(1) << 28, /* for as much as threads can book without a pause */
         .submitters = 1,
         .pending_max = MEMBER_PENDING,
         .key_retention_us = INT64_C(86400000000),

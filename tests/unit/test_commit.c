@@ -343,7 +343,7 @@ static void a_deleted_data_file_takes_no_entry(void **state)
 static void a_data_file_that_cannot_be_asked_after_is_not_taken_for_deleted(void **state)
 {
     (void)state;
-    fail_all("fstat", 0, EIO);
+    fail_all("statx", 0, EIO);
     enum outcome outcome = run_one(entry_op(1, C, 1, NULL));
     assert_true(fail_none());
     assert_int_equal(outcome, OUTCOME_OK);
