@@ -2,7 +2,7 @@
  *
  * loop.c - see loop.h.
  *
- * One turn of the event loop: answers come back (uv_async), bytes come in, connections submit ops;
+ * One turn of the event loop: answers come back (uv_async, uv_poll), bytes come in, connections submit ops;
  * before it waits for more (uv_prepare) all of the turn's ops go to the store together.
  */
 #include "http/loop.h"
@@ -19,7 +19,7 @@ struct loop {
     uv_async_t wake;       /* the store has answers */
     uv_poll_t answers;     /* the same, where it has a descriptor for that */
     uv_async_t summons;    /* other threads have something under `mutex` */
-    uv_prepare_t turn_end; /* the turn's ops go to the committer */
+    uv_prepare_t turn_end; /* the turn's ops go to the store */
     uv_timer_t sweep;      /* deadlines */
     struct peers *peers;
     void (*room)(void *context);

@@ -37,10 +37,10 @@ struct backend_calls {
      * one lane. */
     uint32_t (*lane_of)(const struct backend *backend, const struct op *op);
 
-    /* What a submitter hands over, before a committer is woken for it. OFFERED_TAKEN: it is on its way, and
-     * the backend itself answers it, as for commit(). OFFERED_IN_VAIN: it goes to its lanes, as it must
-     * where it would have to wait here, or could keep ops of commit() waiting for ever; OFFERED_TAKEN, not after
-     * dismiss(). NULL: there is no shorter way. */
+    /* What a submitter hands over, before a committer is woken for it. OFFERED_DONE: every op has its outcome, as of
+     * commit(). OFFERED_TAKEN, but not after dismiss(): it is on its way, and the backend itself answers it.
+     * OFFERED_IN_VAIN: it goes to its lanes, as it must where it would have to wait here, or could keep ops
+     * of commit() waiting for ever. NULL: there is no shorter way. */
     enum offered (*start)(struct backend *backend, struct op **ops, uint32_t count);
 
     /* Apply the ops in order and make them durable. True: every op has its outcome. False: they are on
