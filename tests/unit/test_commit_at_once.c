@@ -106,13 +106,23 @@ static void not_without_room_in_memory(void **state)
     recent_young(&ahead.recent)->keys_count += RECENT_MAX - BATCH_OPS_MAX + 1;
     for (uint32_t i = 0; i < BATCH_OPS_MAX; i++)
         ops[i] = entry_op(1, C, 1, NULL);
-    assert_false(at_once(ops, BATCH_OPS_MAX)); /* a checkpoint is due */
-    ahead.is_checkpointing = true; /* as if one that is under way kept it from beginning */
     assert_false(at_once(ops, BATCH_OPS_MAX));
-    ahead.is_checkpointing = false;
     recent_young(&ahead.recent)->keys_count -= RECENT_MAX - BATCH_OPS_MAX + 1;
     assert_true(at_once(ops, BATCH_OPS_MAX));
     assert_int_equal(balance_seen(1), 1 + BATCH_OPS_MAX);
+}
+
+static void not_without_room_in_the_log_while_the_other_half_is_busy(void **state)
+{
+    (void)state;
+    book(1);
+    uint64_t *at = &ahead.wals[ahead.recent.young].at, before = *at;
+    ahead.is_checkpointing = true; /* as if one were under way, so that none is due */
+    *at = WAL_BYTES;
+    expect_left(1);
+    *at = before;
+    assert_true(book_at_once(1));
+    ahead.is_checkpointing = false;
 }
 
 static void not_what_opens_accounts_or_asks(void **state)
@@ -201,6 +211,7 @@ int main(void)
         TEST(beside_a_checkpoint_it_goes_on),
         TEST(not_when_a_checkpoint_is_due),
         TEST(not_without_room_in_memory),
+        TEST(not_without_room_in_the_log_while_the_other_half_is_busy),
         TEST(not_what_opens_accounts_or_asks),
         TEST(not_while_it_does_not_serve),
         TEST(not_after_a_checkpoint_that_failed),
