@@ -22,7 +22,8 @@ import plot
 import tables
 from demands import judge
 from results import CLOSED, COUNTED, LADDER, NEW, OPEN, Results, Row
-from stacks import PORT, Stack, all_of, alone, in_front_of_nothing
+from stacks import (PORT, Stack, all_of, alone, in_front_of_nothing, in_front_of_one_owner,
+                    in_front_of_one_owner_that_flushes)
 
 CORES = {harness.SERVER_CORE, harness.LOAD_CORE}
 OPEN_ROUNDS = 3
@@ -34,6 +35,8 @@ WORDS = {NEW: ["close"], COUNTED: ["counted"]}
 POSTGRES, EMBEDDED = "docker-compose.yml", "compose.embedded.yml"
 STACKS = {
     "noop": Stack("noop", EMBEDDED, in_front_of_nothing),
+    "one-owner": Stack("one-owner", EMBEDDED, in_front_of_one_owner),
+    "flushing": Stack("flushing", EMBEDDED, in_front_of_one_owner_that_flushes),
     "durable": Stack("durable", EMBEDDED),
     "none": Stack("none", EMBEDDED, CREBITO_DURABILITY="none"),
     "alone": Stack("alone", EMBEDDED, alone),
@@ -44,6 +47,8 @@ STACKS = {
 ALL = (*CLOSED, NEW, COUNTED)
 ROWS = {row.name: row for row in (
     Row("no-op", "noop", limit="no-op", loads=(*ALL, OPEN, *LADDER)),
+    Row("one owner, no-op", "one-owner", limit="no-op", loads=CLOSED),
+    Row("one owner, flushing", "flushing", limit="no-op", loads=(*CLOSED, OPEN)),
     Row("embedded, durable", "durable", limit="no-op", loads=(*ALL, OPEN, *LADDER)),
     Row("embedded, one account", "durable", limit="no-op", loads=CLOSED[1:], mix=("mix", 1)),
     Row("embedded, none", "none", limit="no-op", loads=ALL),

@@ -19,7 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BANK = ROOT / "build/crebito"
-NOOP = ROOT / "build-bench/bench/noop"
+FLOORS = ROOT / "build-bench/bench"  # servers that do nothing
+NOOP = FLOORS / "noop"
 RUN = ROOT / "build-bench/run"  # stores and logs, on the disk that holds the checkout
 
 CONNECTIONS = 256

@@ -82,21 +82,34 @@ def as_they_are(services):
     return services
 
 
-def in_front_of_nothing(services):
-    """Its NGINX and its shares of the CPU, with servers behind it that do nothing."""
-    nginx = {**services["nginx"], "user": "65532:65532"}  # whose sockets they are
-    noops = {
+def floor(services, program, arguments, **more):
+    """Its NGINX and its shares of the CPU, with this program of the benchmark's behind it instead of the bank."""
+    nginx = {**services["nginx"], "user": "65532:65532"}  # whose sockets the bank's are
+    return {"nginx": nginx} | {
         name: {
-            "image": "crebito:noop",
-            "build": {"context": str(harness.NOOP.parent),
-                      "dockerfile_inline": 'FROM scratch\nCOPY noop /\nENTRYPOINT ["/noop"]\n'},
-            "command": [f"unix:/run/crebito/{number}.sock"],
-            "user": "65532:65532",
+            "image": f"crebito:{program}",
+            "build": {"context": str(harness.FLOORS),
+                      "dockerfile_inline": f'FROM scratch\nCOPY {program} /\nENTRYPOINT ["/{program}"]\n'},
+            "command": list(words),
             "stop_signal": "SIGKILL",  # it hears no other
             "volumes": ["sockets:/run/crebito"],
             "deploy": services[name]["deploy"],
-        } for number, name in enumerate(INSTANCES, 1)}
-    return {"nginx": nginx, **noops}
+            **more,
+        } for name, words in zip(INSTANCES, arguments)}
+
+
+def in_front_of_nothing(services):
+    return floor(services, "noop", [["unix:/run/crebito/1.sock"], ["unix:/run/crebito/2.sock"]], user="65532:65532")
+
+
+def in_front_of_one_owner(services, log=()):
+    return floor(services, "oneowner", [["owner", "unix:/run/crebito/1.sock", "/run/crebito/link", *log],
+                                        ["guest", "unix:/run/crebito/2.sock", "/run/crebito/link"]],
+                 user="0:0", volumes=["sockets:/run/crebito", "data:/data"])
+
+
+def in_front_of_one_owner_that_flushes(services):
+    return in_front_of_one_owner(services, log=["/data/log"])
 
 
 def alone(services):
@@ -218,7 +231,7 @@ class Stack:
 
     @property
     def has_ledger(self):
-        return self.shape is not in_front_of_nothing
+        return self.shape in (as_they_are, alone)
 
     def ledger(self):
         """Transactions, commits and flushes so far, as the store counts them."""
