@@ -188,6 +188,36 @@ def test_a_log_of_another_ledger_is_not_written_over(make_bank):
     assert mine.start().balance(1) == 2, "that was closed, and nobody needs it"
 
 
+def version(bank, half, number):
+    """Makes its blocks another version's, as far as it is told by a block."""
+    data = bytearray(log_of(bank).read_bytes())
+    for at in range(half * HALF, (half + 1) * HALF, BLOCK):
+        if data[at:at + 3] == b"CWA":
+            data[at + 3] = number
+    log_of(bank).write_bytes(data)
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_a_log_of_another_version_is_left_to_that_one(new_bank, half):
+    book(new_bank, 2)
+    if half == 1:
+        settle(new_bank)
+        book(new_bank, 1, "later")
+    new_bank.kill()
+    assert lap_of(new_bank) == half * HALF
+    version(new_bank, half, 2)
+    assert refuses_to_start(new_bank, "another version")
+    version(new_bank, half, 1)
+    assert new_bank.start().balance(1) == 2 + half
+    new_bank.stop()
+    version(new_bank, 0, 2)
+    version(new_bank, 1, 2)
+    assert new_bank.start().balance(1) == 2 + half, "that was closed, and has nothing to book"
+    book(new_bank, 1, "last")
+    new_bank.kill()
+    assert new_bank.start().balance(1) == 3 + half
+
+
 def test_no_new_bank_is_made_over_the_log_of_one_whose_data_file_is_gone(new_bank, tmp_path):
     book(new_bank, 3)
     new_bank.kill()

@@ -375,6 +375,11 @@ enum lap {
 static enum lap judge_lap(struct wal *wal, uint64_t last, char *error, size_t error_size)
 {
     uint64_t known = wal->at > 0 && wal->next - 1 > last ? wal->next - 1 : last;
+    if (wal_is_of_other_version(wal)) {
+        snprintf(error, error_size,
+                 FOLDER_WAL " was left by another version of crebito: start that one, and stop it");
+        return LAP_WRONG;
+    }
     if (wal->error != 0) {
         (void)cannot("cannot be read", wal->error, error, error_size);
         return LAP_WRONG;

@@ -2,9 +2,9 @@
  *
  * wal.c - see wal.h.
  *
- * A block: magic 4, its bytes 4, ledger's created_us 8, lap 8, sequence 8, number 8, records 4;
+ * A block: magic 3, version 1, its bytes 4, ledger's created_us 8, lap 8, sequence 8, number 8, records 4;
  * each record: value's size 1, key's size 1, value, key; CRC 4; zeros up to the next multiple of
- * WAL_ALIGN_BYTES.
+ * WAL_ALIGN_BYTES. Magic, version and the number of records keep their place in every version.
  */
 #define _GNU_SOURCE
 #include "store/lmdb/wal.h"
@@ -22,7 +22,11 @@
 #include "store/lmdb/folder.h"
 
 enum {
-    MAGIC = 0x4c415743 /* "CWAL" */,
+    MAGIC = 0x415743 /* "CWA" */,
+    MAGIC_BITS = 24,
+    VERSION = 1,
+    OURS = VERSION << MAGIC_BITS | MAGIC,
+    RECORDS_AT = 40,
     HEADER_BYTES = 44,
     CRC_BYTES = 4,
     ZEROS_BYTES = 64 << 10,
@@ -138,7 +142,7 @@ static size_t seal(struct wal *wal, uint64_t sequence)
     size_t bytes = wal->bytes + CRC_BYTES;
     size_t whole = (bytes + WAL_ALIGN_BYTES - 1) / WAL_ALIGN_BYTES * WAL_ALIGN_BYTES;
     struct bytes_out writer = {wal->block, wal->block};
-    put_u32(&writer, MAGIC);
+    put_u32(&writer, OURS);
     put_u32(&writer, (uint32_t)bytes);
     put_i64(&writer, wal->created_us);
     put_u64(&writer, wal->at == 0 ? sequence : wal->lap);
@@ -194,7 +198,7 @@ static size_t read_block(struct wal *wal, uint64_t at)
 {
     size_t size = read_at(wal, at, WAL_ALIGN_BYTES);
     struct bytes_in reader = {.at = wal->read, .end = wal->read + size};
-    bool ours = get_u32(&reader) == MAGIC;
+    bool ours = get_u32(&reader) == OURS;
     uint32_t bytes = get_u32(&reader);
     return !reader.wrong && ours && bytes > size ? read_at(wal, at, bytes) : size;
 }
@@ -239,7 +243,7 @@ static bool decode(struct wal_block *ret, struct header *ret_header, const uint8
     struct bytes_in reader = {.at = bytes, .end = bytes + size};
     struct wal_block block;
     struct header header;
-    bool ours = get_u32(&reader) == MAGIC;
+    bool ours = get_u32(&reader) == OURS;
     header.bytes = get_u32(&reader);
     header.created_us = get_i64(&reader);
     header.lap = get_u64(&reader);
@@ -309,7 +313,7 @@ static bool find(struct wal *wal, uint64_t *at, struct wal_block *ret, struct he
         uint64_t here = *at;
         *at += WAL_ALIGN_BYTES;
         if (pread(wal->fd, magic, sizeof magic, (off_t)(wal->begin + here)) == sizeof magic &&
-            u32_at(magic) == MAGIC && decode(ret, ret_header, wal->read, read_block(wal, here)))
+            u32_at(magic) == OURS && decode(ret, ret_header, wal->read, read_block(wal, here)))
             return true;
     }
     return false;
@@ -344,6 +348,15 @@ bool wal_goes_beyond(struct wal *wal, uint64_t sequence)
     return false;
 }
 
+bool wal_is_of_other_version(struct wal *wal)
+{
+    if (read_at(wal, 0, HEADER_BYTES) < HEADER_BYTES)
+        return false;
+    uint32_t begin = u32_at(wal->read);
+    return begin != OURS && (begin & ((1U << MAGIC_BITS) - 1)) == MAGIC &&
+           u32_at(wal->read + RECORDS_AT) > 0;
+}
+
 /* --- without its ledger --------------------------------------------------------------------- */
 
 static int open_alone(const char *folder)
@@ -374,7 +387,8 @@ bool wal_was_left(const char *folder)
     if (fd < 0)
         return errno != ENOENT; /* whoever may read it is the one to say */
     for (uint32_t half = 0; half < WAL_HALVES; half++)
-        left = left || (look(fd, half, &wal, &block) && block.records > 0);
+        left = left || (look(fd, half, &wal, &block) && block.records > 0) ||
+               wal_is_of_other_version(&wal);
     close(fd);
     return left;
 }

@@ -96,6 +96,8 @@ void wal_restart(struct wal *wal);
 /* The half as when it was made: nothing that it has is wanted any more. False: errno says why not. */
 MUST_CHECK bool wal_wipe(struct wal *wal);
 
+/* Was it left, not closed, by a version of crebito that writes other blocks? */
+bool wal_is_of_other_version(struct wal *wal);
 /* Is it another ledger's, which was not closed? */
 bool wal_is_foreign(struct wal *wal);
 /* Has it any block of another ledger, closed or not? */
