@@ -7,17 +7,17 @@
  *            in one packet, by a socket at LINK, and gets the answers back as one. With LOG they wait until
  *            a block of that file, of OP_BYTES for each, is on the disk: one flush for all that have come
  *            meanwhile, by a thread that then answers.
- * Invariant  As floor.h.
+ * Invariant  As floor.h. Where a client leaves before its answer all the same, as wrk does at its end, whoever comes next may
+ *            get that: not while something is measured.
  * Threads    The event loop, and with LOG the committer; `waiting` is between the two.
  * Errors     As floor.h; exit 2 where it is called otherwise. Who loses the other exits.
  * Not here   A second guest, another owner after the first.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -30,8 +30,8 @@
 
 enum {
     OPS_MAX = 4 * FLOOR_EVENTS_MAX, /* more than there are connections */
-    OP_BYTES = 128,                 /* about what the bank's log has for an entry */
-    SECTOR_BYTES = 512,
+    OP_BYTES = 64,       /* what the bank's log has for an entry without a key, or less */
+    PAGE_BYTES = 4096,   /* blocks share none, as the bank's */
     LOG_BYTES = 4 << 20, /* written from the beginning again after that */
 };
 
@@ -58,23 +58,35 @@ static struct ops waiting; /* for the committer */
 
 static void add(struct ops *ops, struct op op)
 {
-    if (ops->count == OPS_MAX)
+    if (ops->count == OPS_MAX) {
+        errno = ENOBUFS;
         floor_die("too many connections");
+    }
     ops->op[ops->count++] = op;
+}
+
+static _Noreturn void lose_other(ssize_t size)
+{
+    if (size >= 0)
+        errno = ECONNRESET; /* it has ended */
+    floor_die("the other");
 }
 
 static void send_all(const struct ops *ops)
 {
     size_t size = ops->count * sizeof ops->op[0];
-    if (size > 0 && send(link_fd, ops->op, size, MSG_NOSIGNAL) != (ssize_t)size)
-        floor_die("the other");
+    if (size == 0)
+        return;
+    ssize_t sent = send(link_fd, ops->op, size, MSG_NOSIGNAL);
+    if (sent != (ssize_t)size)
+        lose_other(sent);
 }
 
 static void receive(struct ops *ops)
 {
     ssize_t size = recv(link_fd, ops->op, sizeof ops->op, 0);
     if (size <= 0)
-        floor_die("the other");
+        lose_other(size);
     ops->count = (uint32_t)((size_t)size / sizeof ops->op[0]);
 }
 
@@ -95,9 +107,9 @@ static void answer(const struct ops *ops)
 
 static void flush(uint32_t count)
 {
-    static char block[(OPS_MAX * OP_BYTES / SECTOR_BYTES + 1) * SECTOR_BYTES];
+    static char block[(OPS_MAX * OP_BYTES / PAGE_BYTES + 1) * PAGE_BYTES];
     static off_t at;
-    size_t size = (count * OP_BYTES + SECTOR_BYTES - 1) / SECTOR_BYTES * SECTOR_BYTES;
+    size_t size = (count * OP_BYTES + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
     if (at + (off_t)size > LOG_BYTES)
         at = 0;
     if (pwrite(log_fd, block, size, at) != (ssize_t)size)
@@ -158,7 +170,11 @@ static void meet(const char *path)
     static const struct timespec pause = {0, 10000000};
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (fd < 0 || strlen(path) >= sizeof address.sun_path)
+    if (strlen(path) >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        fd = -1;
+    }
+    if (fd < 0)
         floor_die(path);
     memcpy(address.sun_path, path, strlen(path));
     if (is_guest) {

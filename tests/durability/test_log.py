@@ -188,10 +188,10 @@ def test_a_log_of_another_ledger_is_not_written_over(make_bank):
     assert mine.start().balance(1) == 2, "that was closed, and nobody needs it"
 
 
-def version(bank, half, number):
-    """Makes its blocks another version's, as far as it is told by a block."""
+def version(bank, half, number, blocks=HALF // BLOCK):
+    """Makes its first blocks another version's, as far as it is told by a block."""
     data = bytearray(log_of(bank).read_bytes())
-    for at in range(half * HALF, (half + 1) * HALF, BLOCK):
+    for at in range(half * HALF, half * HALF + blocks * BLOCK, BLOCK):
         if data[at:at + 3] == b"CWA":
             data[at + 3] = number
     log_of(bank).write_bytes(data)
@@ -209,13 +209,23 @@ def test_a_log_of_another_version_is_left_to_that_one(new_bank, half):
     assert refuses_to_start(new_bank, "another version")
     version(new_bank, half, 1)
     assert new_bank.start().balance(1) == 2 + half
+
+
+@pytest.mark.parametrize("blocks", [1, HALF // BLOCK], ids=["ours behind its own", "nothing but its own"])
+def test_a_log_that_another_version_closed_is_in_nobodys_way(new_bank, tmp_path, blocks):
+    settle(new_bank)
+    older = (new_bank.folder / "data.mdb").read_bytes()
+    book(new_bank, 3)
     new_bank.stop()
-    version(new_bank, 0, 2)
-    version(new_bank, 1, 2)
-    assert new_bank.start().balance(1) == 2 + half, "that was closed, and has nothing to book"
+    for half in range(2):
+        version(new_bank, half, 2, blocks)
+    assert is_sound(new_bank.store, "3 entries")
+    (new_bank.folder / "data.mdb").write_bytes(older)
+    assert new_bank.start().balance(1) == 0, "a copy from before was brought back"
+    assert "serving without a log" not in new_bank.log
     book(new_bank, 1, "last")
     new_bank.kill()
-    assert new_bank.start().balance(1) == 3 + half
+    assert new_bank.start().balance(1) == 1
 
 
 def test_no_new_bank_is_made_over_the_log_of_one_whose_data_file_is_gone(new_bank, tmp_path):

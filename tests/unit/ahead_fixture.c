@@ -103,6 +103,32 @@ struct generation *twin_young(void)
     return recent_young(&twin.ahead.recent);
 }
 
+uint64_t booked;
+
+void book(uint32_t client, const char *key)
+{
+    struct op op = entry_op(client, ENTRY_CREDIT, 1, key);
+    both_book(&op, 1);
+    booked = twin.batch.last_sequence;
+}
+
+void begin_with_some_booked(void)
+{
+    book(1, "old");
+    book(2, NULL);
+    book(1, "old");
+}
+
+void expect_undone(void)
+{
+    twin_checkpoint();
+    assert_false(ahead_has_any(&twin.ahead));
+    assert_int_equal(twin_young()->accounts_count, 0);
+    assert_int_equal(twin.batch.last_sequence, booked);
+    assert_int_equal(twin_audited().sequences, booked);
+    expect_same_files();
+}
+
 enum ahead_end twin_book(struct op *ops, uint32_t count, int *ret_reason)
 {
     struct op *pointers[BATCH_OPS_MAX];

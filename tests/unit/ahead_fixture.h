@@ -36,6 +36,12 @@ void twin_reopen(void);
 
 /* The same batch to both; they must agree. */
 void both_book(const struct op *ops, uint32_t count);
+/* An entry by itself, to both; `key` may be NULL. */
+extern uint64_t booked; /* what has been acknowledged so, as the journal's last number */
+void book(uint32_t client, const char *key);
+void begin_with_some_booked(void);
+/* After a checkpoint the twin has what was booked, and nothing else. */
+void expect_undone(void);
 /* To the twin alone. */
 enum ahead_end twin_book(struct op *ops, uint32_t count, int *ret_reason);
 

@@ -148,6 +148,16 @@ WRAP_SYSTEM(rename, (const char *name, const char *new_name), (name, new_name))
 WRAP_SYSTEM(openat, (int fd, const char *name, int flags, mode_t mode), (fd, name, flags, mode))
 WRAP_SYSTEM(fcntl, (int fd, int command, void *argument), (fd, command, argument))
 
+__typeof__(pread) __real_pread, __wrap_pread, __wrap_pread64;
+ssize_t __wrap_pread(int fd, void *bytes, size_t size, off_t at)
+{
+    return fails("pread") ? -1 : __real_pread(fd, bytes, size, at);
+}
+ssize_t __wrap_pread64(int fd, void *bytes, size_t size, off_t at)
+{
+    return __wrap_pread(fd, bytes, size, at);
+}
+
 __typeof__(pwrite) __real_pwrite, __wrap_pwrite, __wrap_pwrite64;
 ssize_t __wrap_pwrite(int fd, const void *bytes, size_t size, off_t at)
 {

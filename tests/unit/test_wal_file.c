@@ -127,6 +127,34 @@ static void a_log_that_cannot_be_closed_is_one_that_was_left(void **state)
     assert_true(wal_was_left(wal_path));
 }
 
+/* What nobody can look at may be what nobody else has. */
+static void a_log_that_cannot_be_read_is_one_that_was_left(void **state)
+{
+    (void)state;
+    unsigned working = 0;
+    open_wal();
+    write_lap(1, BATCH_OPS_MAX, 2);
+    wal_close(&wal, 1 + 2 * BATCH_OPS_MAX);
+    assert_false(wal_was_left(wal_path));
+    for (;; working++) {
+        fail_one("pread", working, EIO);
+        bool left = wal_was_left(wal_path);
+        if (!fail_none())
+            break;
+        assert_true(left);
+    }
+    assert_true(working > 0);
+    open_wal();
+    for (uint32_t i = 0; i < 2; i++) { /* what it says of itself, then what is in it */
+        fail_one("pread", i, EIO);
+        (void)!wal_goes_beyond(&wal, 1);
+        assert_true(fail_none());
+        assert_int_equal(wal.error, EIO);
+        wal.error = 0;
+    }
+    wal_close(&wal, 0);
+}
+
 static void batches_are_counted_over_laps_and_openings(void **state)
 {
     (void)state;
@@ -249,6 +277,43 @@ static void a_log_was_left_if_one_of_its_halves_was(void **state)
     assert_true(wal_was_left(wal_path));
 }
 
+/* Only what a half begins with tells, and not what an older one of ours left behind it. */
+static void a_half_of_another_version_was_left_if_its_first_block_has_records(void **state)
+{
+    (void)state;
+    static const uint8_t zeros[WAL_HALVES * 4], one[4] = {1};
+    for (uint64_t half = 0; half < WAL_HALVES; half++) {
+        const uint64_t begin = half * WAL_BYTES, version_at = begin + 3, records_at = begin + 40;
+        uint8_t version, other;
+        open_halves();
+        struct wal *here = half == 0 ? &wal : &other_half;
+        write_lap(1, 1, 3);
+        write_other(4);
+        write_other(5);
+        wal_close(&wal, 6);
+        wal_close(&other_half, 6);
+        assert_false(wal_was_left(wal_path));
+        open_wal();
+        assert_true(wal_open(&other_half, wal_folder_fd, 1, true, WAL_CREATED_US));
+        look_at(version_at, &version, 1);
+        for (unsigned changed = 0; changed <= UINT8_MAX; changed++) {
+            other = (uint8_t)changed;
+            change(version_at, &other, 1);
+            change(records_at, zeros, 4);
+            assert_int_equal(wal_other_version(here),
+                             other == version ? WAL_NO_OTHER : WAL_OTHER_CLOSED);
+            assert_false(other != version && wal_was_left(wal_path));
+            change(records_at, one, 4);
+            assert_int_equal(wal_other_version(here),
+                             other == version ? WAL_NO_OTHER : WAL_OTHER_LEFT);
+            assert_true(wal_was_left(wal_path));
+        }
+        wal_close(&wal, 0);
+        wal_close(&other_half, 0);
+        assert_int_equal(unlink(wal_file), 0);
+    }
+}
+
 static void a_folder_without_a_log_or_with_what_is_none_has_nothing_to_book(void **state)
 {
     (void)state;
@@ -332,10 +397,12 @@ int main(void)
         TEST(a_write_that_a_signal_interrupts_goes_on),
         TEST(a_log_that_was_closed_has_nothing_to_book_and_one_that_was_not_has),
         TEST(a_log_that_cannot_be_closed_is_one_that_was_left),
+        TEST(a_log_that_cannot_be_read_is_one_that_was_left),
         TEST(batches_are_counted_over_laps_and_openings),
         TEST(what_is_in_one_half_is_not_in_the_other),
         TEST(a_block_ends_with_its_half),
         TEST(a_log_was_left_if_one_of_its_halves_was),
+        TEST(a_half_of_another_version_was_left_if_its_first_block_has_records),
         TEST(a_folder_without_a_log_or_with_what_is_none_has_nothing_to_book),
         TEST(what_is_no_file_of_ours_is_not_opened),
         TEST(a_file_that_cannot_be_made_says_why_and_is_completed_later),

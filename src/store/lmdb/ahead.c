@@ -375,16 +375,22 @@ enum lap {
 static enum lap judge_lap(struct wal *wal, uint64_t last, char *error, size_t error_size)
 {
     uint64_t known = wal->at > 0 && wal->next - 1 > last ? wal->next - 1 : last;
-    if (wal_is_of_other_version(wal)) {
-        snprintf(error, error_size,
-                 FOLDER_WAL " was left by another version of crebito: start that one, and stop it");
-        return LAP_WRONG;
-    }
+    enum wal_other other = wal_other_version(wal);
+    bool is_foreign = wal_is_foreign(wal), goes_on = wal_goes_beyond(wal, known + 1);
     if (wal->error != 0) {
         (void)cannot("cannot be read", wal->error, error, error_size);
         return LAP_WRONG;
     }
-    if (wal_is_foreign(wal)) { /* to be written over it has to be closed */
+    if (other == WAL_OTHER_LEFT) {
+        snprintf(error, error_size,
+                 FOLDER_WAL " was left by another version of crebito: start that one, and stop it; "
+                            "without it the journal ends at %llu",
+                 (unsigned long long)last);
+        return LAP_WRONG;
+    }
+    if (other == WAL_OTHER_CLOSED)
+        return LAP_NONE; /* and what is behind that is older */
+    if (is_foreign) {    /* to be written over it has to be closed */
         snprintf(error, error_size,
                  FOLDER_WAL " is another ledger's and may have what that one lacks: move it away");
         return LAP_WRONG;
@@ -392,7 +398,7 @@ static enum lap judge_lap(struct wal *wal, uint64_t last, char *error, size_t er
     if (wal->at > 0 && wal->next == wal->lap)
         return LAP_NONE; /* closed */
     /* A block is begun when the one before it is on disk: what a crash tears is the last. */
-    if (wal_goes_beyond(wal, known + 1)) {
+    if (goes_on) {
         snprintf(error, error_size,
                  FOLDER_WAL " is damaged: it has entries further on, and none that follows record "
                             "%llu; without it the journal ends at %llu",
@@ -427,8 +433,11 @@ static bool wipe_what_is_of_no_use(struct ahead *ahead, char *error, size_t erro
     for (uint32_t half = 0; half < WAL_HALVES; half++) {
         struct wal *wal = &ahead->wals[half];
         wal_restart(wal);
-        bool in_the_way = wal_goes_beyond(wal, ahead->batch->last_sequence + 1) ||
+        bool in_the_way = wal_other_version(wal) != WAL_NO_OTHER ||
+                          wal_goes_beyond(wal, ahead->batch->last_sequence + 1) ||
                           wal_has_foreign(wal);
+        if (wal->error != 0)
+            return cannot("cannot be read", wal->error, error, error_size);
         if (in_the_way && !wal_wipe(wal))
             return cannot("cannot be wiped", errno, error, error_size);
     }

@@ -4,7 +4,8 @@
  *
  * A block: magic 3, version 1, its bytes 4, ledger's created_us 8, lap 8, sequence 8, number 8, records 4;
  * each record: value's size 1, key's size 1, value, key; CRC 4; zeros up to the next multiple of
- * WAL_ALIGN_BYTES. Magic, version and the number of records keep their place in every version.
+ * WAL_ALIGN_BYTES. Where a half begins, and in its first block the places of magic, version and number of records,
+ * are the same in every version.
  */
 #define _GNU_SOURCE
 #include "store/lmdb/wal.h"
@@ -24,8 +25,10 @@
 enum {
     MAGIC = 0x415743 /* "CWA" */,
     MAGIC_BITS = 24,
-    VERSION = 1,
+    VERSION =
+        1, /* another one takes another OP_WIRE_VERSION too: processes of both share no folder */
     OURS = VERSION << MAGIC_BITS | MAGIC,
+    MAGIC_BYTES = 4, /* with the version */
     RECORDS_AT = 40,
     HEADER_BYTES = 44,
     CRC_BYTES = 4,
@@ -221,7 +224,9 @@ void wal_close(struct wal *wal, uint64_t sequence)
     if (sequence > 0) {
         wal_begin(wal);
         wal_restart(wal);
-        (void)!wal_write(wal, sequence); /* else somebody looks at it, and finds nothing to book */
+        (void)!wal_write(
+            wal,
+            sequence); /* else somebody of this version looks at it, and finds nothing to book */
     }
     close(wal->fd);
     wal->fd = -1;
@@ -308,12 +313,11 @@ bool wal_same(const struct wal *wal, const struct wal_block *block)
 /* The next whole block from *at on, whosever it is and of whichever lap; *at is behind its begin then. */
 static bool find(struct wal *wal, uint64_t *at, struct wal_block *ret, struct header *ret_header)
 {
-    uint8_t magic[4];
     while (*at < WAL_BYTES) {
         uint64_t here = *at;
         *at += WAL_ALIGN_BYTES;
-        if (pread(wal->fd, magic, sizeof magic, (off_t)(wal->begin + here)) == sizeof magic &&
-            u32_at(magic) == OURS && decode(ret, ret_header, wal->read, read_block(wal, here)))
+        if (read_at(wal, here, MAGIC_BYTES) == MAGIC_BYTES && u32_at(wal->read) == OURS &&
+            decode(ret, ret_header, wal->read, read_block(wal, here)))
             return true;
     }
     return false;
@@ -348,13 +352,14 @@ bool wal_goes_beyond(struct wal *wal, uint64_t sequence)
     return false;
 }
 
-bool wal_is_of_other_version(struct wal *wal)
+enum wal_other wal_other_version(struct wal *wal)
 {
     if (read_at(wal, 0, HEADER_BYTES) < HEADER_BYTES)
-        return false;
+        return WAL_NO_OTHER;
     uint32_t begin = u32_at(wal->read);
-    return begin != OURS && (begin & ((1U << MAGIC_BITS) - 1)) == MAGIC &&
-           u32_at(wal->read + RECORDS_AT) > 0;
+    if (begin == OURS || (begin & ((1U << MAGIC_BITS) - 1)) != MAGIC)
+        return WAL_NO_OTHER;
+    return u32_at(wal->read + RECORDS_AT) > 0 ? WAL_OTHER_LEFT : WAL_OTHER_CLOSED;
 }
 
 /* --- without its ledger --------------------------------------------------------------------- */
@@ -378,17 +383,25 @@ static bool look(int fd, uint32_t half, struct wal *wal, struct wal_block *ret)
     return found;
 }
 
-bool wal_was_left(const char *folder)
+static bool half_was_left(int fd, uint32_t half)
 {
     struct wal wal;
     struct wal_block block;
+    bool found = look(fd, half, &wal, &block);
+    enum wal_other other = wal_other_version(&wal);
+    if (wal.error != 0)
+        return wal.error != EISDIR && wal.error != ESPIPE; /* those are no file of ours */
+    return other == WAL_OTHER_LEFT || (other == WAL_NO_OTHER && found && block.records > 0);
+}
+
+bool wal_was_left(const char *folder)
+{
     bool left = false;
     int fd = open_alone(folder);
     if (fd < 0)
         return errno != ENOENT; /* whoever may read it is the one to say */
     for (uint32_t half = 0; half < WAL_HALVES; half++)
-        left = left || (look(fd, half, &wal, &block) && block.records > 0) ||
-               wal_is_of_other_version(&wal);
+        left = left || half_was_left(fd, half);
     close(fd);
     return left;
 }

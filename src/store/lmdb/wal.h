@@ -57,8 +57,8 @@ struct wal {
     uint64_t lap;       /* the lap's first sequence; 0: not known yet */
     uint64_t next;      /* sequence after the lap's last */
     uint64_t at;        /* where the next block goes, bytes */
-    int error;          /* of reading it, an errno; 0: none so far */
-    uint64_t batches;   /* of the ledger so far; the caller counts those not written here */
+    int error; /* of reading it, an errno; 0: none so far. With one, none of the questions is answered */
+    uint64_t batches; /* of the ledger so far; the caller counts those not written here */
 
     size_t bytes;     /* of the block that is being made */
     uint32_t records; /* in it */
@@ -96,8 +96,9 @@ void wal_restart(struct wal *wal);
 /* The half as when it was made: nothing that it has is wanted any more. False: errno says why not. */
 MUST_CHECK bool wal_wipe(struct wal *wal);
 
-/* Was it left, not closed, by a version of crebito that writes other blocks? */
-bool wal_is_of_other_version(struct wal *wal);
+/* Does it begin with a block of a version of crebito that writes other ones, and was it closed by that? */
+enum wal_other { WAL_NO_OTHER, WAL_OTHER_CLOSED, WAL_OTHER_LEFT };
+enum wal_other wal_other_version(struct wal *wal);
 /* Is it another ledger's, which was not closed? */
 bool wal_is_foreign(struct wal *wal);
 /* Has it any block of another ledger, closed or not? */
