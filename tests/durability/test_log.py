@@ -223,6 +223,7 @@ def test_a_log_that_another_version_closed_is_in_nobodys_way(new_bank, tmp_path,
     (new_bank.folder / "data.mdb").write_bytes(older)
     assert new_bank.start().balance(1) == 0, "a copy from before was brought back"
     assert "serving without a log" not in new_bank.log
+    assert b"CWA\2" not in log_of(new_bank).read_bytes(), "that one would find it beyond the end of the journal"
     book(new_bank, 1, "last")
     new_bank.kill()
     assert new_bank.start().balance(1) == 1
