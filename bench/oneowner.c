@@ -109,7 +109,7 @@ static void flush(uint32_t count)
 {
     static char block[(OPS_MAX * OP_BYTES / PAGE_BYTES + 1) * PAGE_BYTES];
     static off_t at;
-    size_t size = (count * OP_BYTES + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+    size_t size = ((size_t)count * OP_BYTES + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
     if (at + (off_t)size > LOG_BYTES)
         at = 0;
     if (pwrite(log_fd, block, size, at) != (ssize_t)size)
