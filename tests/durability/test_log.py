@@ -21,7 +21,7 @@ BLOCK = 4096  # The next one begins at a multiple of this.
 NOBODY = 65534
 
 
-HALF = 1 << 22  # of the log: while one goes to the data file, batches go to the other
+HALF = 1 << 23  # of the log: while one goes to the data file, batches go to the other
 LAP = slice(16, 24)  # of a block: the first record of its lap
 
 

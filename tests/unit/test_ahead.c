@@ -339,11 +339,13 @@ static void with_no_room_left_a_batch_waits_for_the_checkpoint(void **state)
     (void)state;
     int reason;
     for (int round = 0; round < 4; round++) {
+        char key[] = "of round 0";
+        key[sizeof key - 2] = (char)('0' + round);
         book_one(1, NULL);
         advance(true);
-        book_one(2, NULL);
-        assert_int_equal(ahead_make_room(&twin.ahead, RECENT_MAX, &reason), AHEAD_DONE);
-        assert_true(ahead_has_room(&twin.ahead, RECENT_MAX));
+        book_one(2, key); /* so that there is no room for as many keys as there may be */
+        assert_int_equal(ahead_make_room(&twin.ahead, RECENT_KEYS_MAX, &reason), AHEAD_DONE);
+        assert_true(ahead_has_room(&twin.ahead, RECENT_KEYS_MAX));
         assert_int_equal(twin_young()->records, 0);
     }
     twin_checkpoint();
@@ -356,11 +358,11 @@ static void there_is_room_for_as_many_accounts_keys_and_blocks_as_there_is(void 
 {
     (void)state;
     assert_true(ahead_has_room(&twin.ahead, BATCH_OPS_MAX));
-    twin_young()->accounts_count = RECENT_MAX - 3;
+    twin_young()->accounts_count = RECENT_ACCOUNTS_MAX - 3;
     assert_true(ahead_has_room(&twin.ahead, 3));
     assert_false(ahead_has_room(&twin.ahead, 4));
     twin_young()->accounts_count = 0;
-    twin_young()->keys_count = RECENT_MAX - 3;
+    twin_young()->keys_count = RECENT_KEYS_MAX - 3;
     assert_true(ahead_has_room(&twin.ahead, 3));
     assert_false(ahead_has_room(&twin.ahead, 4));
     twin_young()->keys_count = 0;
@@ -383,7 +385,7 @@ static void it_is_time_after_a_while_or_when_the_next_batch_might_not_fit(void *
     assert_false(ahead_is_long(&twin.ahead, since_ms + 999));
     assert_true(ahead_is_long(&twin.ahead, since_ms + 1000));
     uint32_t count = twin_young()->accounts_count;
-    twin_young()->accounts_count = RECENT_MAX - BATCH_OPS_MAX;
+    twin_young()->accounts_count = RECENT_ACCOUNTS_MAX - BATCH_OPS_MAX;
     assert_false(ahead_is_long(&twin.ahead, since_ms));
     twin_young()->accounts_count++;
     assert_true(ahead_is_long(&twin.ahead, since_ms));

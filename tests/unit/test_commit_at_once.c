@@ -103,11 +103,11 @@ static void not_without_room_in_memory(void **state)
     (void)state;
     static struct op ops[BATCH_OPS_MAX];
     book(1);
-    recent_young(&ahead.recent)->keys_count += RECENT_MAX - BATCH_OPS_MAX + 1;
+    recent_young(&ahead.recent)->keys_count += RECENT_KEYS_MAX - BATCH_OPS_MAX + 1;
     for (uint32_t i = 0; i < BATCH_OPS_MAX; i++)
         ops[i] = entry_op(1, C, 1, NULL);
     assert_false(at_once(ops, BATCH_OPS_MAX));
-    recent_young(&ahead.recent)->keys_count -= RECENT_MAX - BATCH_OPS_MAX + 1;
+    recent_young(&ahead.recent)->keys_count -= RECENT_KEYS_MAX - BATCH_OPS_MAX + 1;
     assert_true(at_once(ops, BATCH_OPS_MAX));
     assert_int_equal(balance_seen(1), 1 + BATCH_OPS_MAX);
 }

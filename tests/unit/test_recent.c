@@ -136,33 +136,33 @@ static void put_one_more(const void *argument)
     put(*client, 1);
 }
 
-/* `step` apart. Between as many that are not there, none is found. */
-static void fill(uint32_t first, uint32_t step)
+/* From client 1 on, `step` apart, and none of as many more is found. */
+static void fill(uint32_t count, uint32_t step)
 {
-    uint32_t client = first;
-    for (uint32_t i = 0; i < RECENT_MAX; i++, client += step)
-        put(client, 1 + i);
-    assert_int_equal(recent_young(&recent)->accounts_count, RECENT_MAX);
-    assert_true(asserts(put_one_more, &client));
-    put(first, RECENT_MAX + 1); /* in place of what it had there is room */
-    expect(first, RECENT_MAX + 1);
-    for (uint32_t i = 1; i < RECENT_MAX; i++)
-        expect(first + i * step, 1 + i);
+    for (uint32_t i = 0; i < count; i++)
+        put(1 + i * step, 1 + i);
+    assert_int_equal(recent_young(&recent)->accounts_count, count);
+    for (uint32_t i = 0; i < count; i++)
+        expect(1 + i * step, 1 + i);
     for (uint32_t i = 0; i < 100; i++)
-        expect(first + (RECENT_MAX + i) * step, 0);
+        expect(1 + (count + i) * step, 0);
 }
 
 static void it_takes_as_many_as_it_says_and_no_more(void **state)
 {
     (void)state;
-    fill(1, 1);
+    uint32_t more = 1 + RECENT_ACCOUNTS_MAX;
+    fill(RECENT_ACCOUNTS_MAX, 1);
+    assert_true(asserts(put_one_more, &more));
+    put(1, more); /* in place of what it had there is room */
+    expect(1, more);
 }
 
 /* All of them want the same place. */
 static void clients_that_want_one_place_are_told_apart(void **state)
 {
     (void)state;
-    fill(1, RECENT_SLOTS);
+    fill(4096, RECENT_ACCOUNT_SLOTS);
 }
 
 static void random_puts_and_clears_agree_with_a_model(void **state)
@@ -175,7 +175,7 @@ static void random_puts_and_clears_agree_with_a_model(void **state)
     random_begin();
     for (int turn = 1; turn <= TURNS; turn++) {
         size_t i = random_between(0, CLIENTS - 1);
-        uint32_t client = 1 + (uint32_t)(i / 4) + (uint32_t)(i % 4) * RECENT_SLOTS;
+        uint32_t client = 1 + (uint32_t)(i / 4) + (uint32_t)(i % 4) * RECENT_ACCOUNT_SLOTS;
         if (random_between(0, 19999) == 0) {
             forget_all();
             memset(model, 0, sizeof model);
@@ -275,8 +275,8 @@ static void put_one_key_more(const void *argument)
 static void keys_are_found_in_both_generations_as_long_as_those_are_there(void **state)
 {
     (void)state;
-    uint32_t last = RECENT_MAX + 1, again = 1;
-    for (uint32_t number = 1; number <= RECENT_MAX; number++)
+    uint32_t last = RECENT_KEYS_MAX + 1, again = 1;
+    for (uint32_t number = 1; number <= RECENT_KEYS_MAX; number++)
         put_key(number);
     assert_true(asserts(put_one_key_more, &last)); /* there is no room */
     recent_turn(&recent);
@@ -285,7 +285,7 @@ static void keys_are_found_in_both_generations_as_long_as_those_are_there(void *
     for (uint32_t number = 1; number <= last; number++)
         expect_key(number, true);
     expect_key(last + 1, false);
-    for (uint32_t i = 0; i < RECENT_MAX; i++) /* in the order of their booking */
+    for (uint32_t i = 0; i < RECENT_KEYS_MAX; i++) /* in the order of their booking */
         assert_int_equal(recent_old(&recent)->keys[i].record.sequence, 1 + i);
     recent_forget(&recent);
     for (uint32_t number = 1; number < last; number++)
@@ -325,7 +325,7 @@ static void the_same_key_has_another_place_elsewhere(void **state)
         recent_put_key(&recent, &key);
     }
     const struct generation *one = recent_young(&recent), *two = recent_young(&other);
-    for (size_t slot = 0; slot < RECENT_SLOTS; slot++)
+    for (size_t slot = 0; slot < RECENT_KEY_SLOTS; slot++)
         same += one->key_slots[slot] != 0 && one->key_slots[slot] == two->key_slots[slot];
     assert_true(same < KEYS / 2);
     recent_free(&other);
@@ -364,7 +364,7 @@ static void who_reads_beside_the_committer_sees_one_record_and_never_an_older_on
     assert_int_equal(pthread_create(&reader, NULL, read_on, NULL), 0);
     for (int64_t number = 1; !atomic_load(&seen_enough); number++) {
         put(CLIENT, number);
-        put(CLIENT + 1 + (uint32_t)(number % OTHERS) * RECENT_SLOTS, number);
+        put(CLIENT + 1 + (uint32_t)(number % OTHERS) * RECENT_ACCOUNT_SLOTS, number);
         if (number % 1000 == 0) {
             recent_forget(&recent);
             recent_turn(&recent);

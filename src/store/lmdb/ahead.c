@@ -49,7 +49,8 @@ bool ahead_has_room(const struct ahead *ahead, uint32_t ops)
 {
     const struct generation *young = young_of(ahead);
     return wal_has_room(&ahead->wals[ahead->recent.young]) &&
-           young->accounts_count + ops <= RECENT_MAX && young->keys_count + ops <= RECENT_MAX;
+           young->accounts_count + ops <= RECENT_ACCOUNTS_MAX &&
+           young->keys_count + ops <= RECENT_KEYS_MAX;
 }
 
 bool ahead_is_resting(const struct ahead *ahead, int64_t now_ms)
@@ -301,8 +302,8 @@ static int book_block(struct ahead *ahead, const struct wal_block *block)
     struct batch *batch = ahead->batch;
     struct wal_block rest = *block;
     struct wal_record record;
-    if (young_of(ahead)->accounts_count + block->records > RECENT_MAX ||
-        young_of(ahead)->keys_count + block->records > RECENT_MAX)
+    if (young_of(ahead)->accounts_count + block->records > RECENT_ACCOUNTS_MAX ||
+        young_of(ahead)->keys_count + block->records > RECENT_KEYS_MAX)
         return MDB_CORRUPTED; /* no batch of ours would have been written */
     batch_begin(batch);
     for (uint32_t i = 0; i < block->records && wal_record(&rest, &record); i++) {

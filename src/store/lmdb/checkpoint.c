@@ -81,7 +81,7 @@ static int by_client(const void *one, const void *other)
 static int write_accounts(const struct checkpoint_job *job, MDB_txn *txn)
 {
     const struct generation *generation = job->generation;
-    struct place places[RECENT_MAX];
+    struct place places[RECENT_ACCOUNTS_MAX];
     int result = MDB_SUCCESS;
     for (uint32_t i = 0; i < generation->accounts_count; i++)
         places[i] = (struct place){generation->accounts[i].account.client, i};

@@ -13,10 +13,10 @@
 static uint32_t account_slot(const struct generation *generation, uint32_t client)
 {
     uint32_t slot = (client * UINT32_C(2654435761)) %
-                    RECENT_SLOTS; /* Knuth's multiplicative hash */
+                    RECENT_ACCOUNT_SLOTS; /* Knuth's multiplicative hash */
     while (generation->account_slots[slot] != 0 &&
            generation->accounts[generation->account_slots[slot] - 1].account.client != client)
-        slot = (slot + 1) % RECENT_SLOTS;
+        slot = (slot + 1) % RECENT_ACCOUNT_SLOTS;
     return slot;
 }
 
@@ -31,10 +31,10 @@ static uint32_t key_slot(const struct generation *generation, const uint8_t *key
     uint64_t hash = generation->seed;
     for (size_t i = 0; i < key_bytes; i++)
         hash = (hash ^ key[i]) * UINT64_C(0x100000001b3);
-    uint32_t slot = (uint32_t)(hash >> 32) % RECENT_SLOTS;
+    uint32_t slot = (uint32_t)(hash >> 32) % RECENT_KEY_SLOTS;
     while (generation->key_slots[slot] != 0 &&
            !key_is(&generation->keys[generation->key_slots[slot] - 1], key, key_bytes))
-        slot = (slot + 1) % RECENT_SLOTS;
+        slot = (slot + 1) % RECENT_KEY_SLOTS;
     return slot;
 }
 
@@ -105,7 +105,7 @@ void recent_put(struct recent *recent, const struct account_record *record)
     struct generation *young = recent_young(recent);
     uint32_t slot = account_slot(young, record->account.client);
     if (young->account_slots[slot] == 0) {
-        assert(young->accounts_count < RECENT_MAX);
+        assert(young->accounts_count < RECENT_ACCOUNTS_MAX);
         young->account_slots[slot] = (uint16_t)++young->accounts_count;
     }
     young->accounts[young->account_slots[slot] - 1] = *record;
@@ -115,7 +115,7 @@ void recent_put_key(struct recent *recent, const struct recent_key *key)
 {
     struct generation *young = recent_young(recent);
     uint32_t slot = key_slot(young, key->key, key->key_bytes);
-    assert(young->key_slots[slot] == 0 && young->keys_count < RECENT_MAX);
+    assert(young->key_slots[slot] == 0 && young->keys_count < RECENT_KEYS_MAX);
     young->key_slots[slot] = (uint16_t)++young->keys_count;
     young->keys[young->key_slots[slot] - 1] = *key;
 }

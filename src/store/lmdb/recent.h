@@ -23,7 +23,12 @@
 #include "bank/journal.h"
 #include "store/lmdb/record.h"
 
-enum { RECENT_MAX = 16384, RECENT_SLOTS = 2 * RECENT_MAX };
+enum {
+    RECENT_ACCOUNTS_MAX = 32768, /* of a generation; their places fit 16 bits */
+    RECENT_KEYS_MAX = 16384,     /* each costs a checkpoint more pages than an account does */
+    RECENT_ACCOUNT_SLOTS = 2 * RECENT_ACCOUNTS_MAX,
+    RECENT_KEY_SLOTS = 2 * RECENT_KEYS_MAX,
+};
 
 struct recent_key {
     struct journal_record record; /* that was booked under it */
@@ -34,10 +39,10 @@ struct recent_key {
 struct generation {
     uint64_t records; /* of the journal, booked in it; 0: it is empty */
     uint32_t accounts_count, keys_count;
-    struct account_record accounts[RECENT_MAX]; /* [0, accounts_count) */
-    struct recent_key keys[RECENT_MAX];         /* [0, keys_count), as they were booked */
-    uint16_t account_slots[RECENT_SLOTS];       /* 0: free; else 1 + index into accounts */
-    uint16_t key_slots[RECENT_SLOTS];
+    struct account_record accounts[RECENT_ACCOUNTS_MAX]; /* [0, accounts_count) */
+    struct recent_key keys[RECENT_KEYS_MAX];             /* [0, keys_count), as they were booked */
+    uint16_t account_slots[RECENT_ACCOUNT_SLOTS];        /* 0: free; else 1 + index into accounts */
+    uint16_t key_slots[RECENT_KEY_SLOTS];
     uint64_t seed; /* of the keys' places */
 };
 

@@ -29,7 +29,7 @@
 
 enum {
     WAL_HALVES = 2,
-    WAL_BYTES = 4 << 20,    /* of a half */
+    WAL_BYTES = 8 << 20,    /* of a half */
     WAL_ALIGN_BYTES = 4096, /* blocks share no sector, so that a torn write harms no other's */
     WAL_RECORD_BYTES_MAX = 2 + JOURNAL_RECORD_BYTES_MAX + IDEMPOTENCY_KEY_BYTES_MAX,
     WAL_BLOCK_BYTES_MAX = (48 + BATCH_OPS_MAX * WAL_RECORD_BYTES_MAX + WAL_ALIGN_BYTES - 1) /
