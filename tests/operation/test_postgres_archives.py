@@ -301,6 +301,7 @@ def test_each_bad_row_is_named_and_none_is_created(empty, tmp_path):
     assert "3 of 5 rows" in done.stderr and nothing_stays(empty)
 
 
+@pytest.mark.slow
 def test_there_may_be_more_clients_than_an_audit_of_a_folder_holds_at_once(empty, tmp_path):
     rows = 460_000
     done = crebito("init", "--database", empty.url, "--clients",
