@@ -390,6 +390,17 @@ static void it_is_time_after_a_while_or_when_the_next_batch_might_not_fit(void *
     twin_young()->accounts_count++;
     assert_true(ahead_is_long(&twin.ahead, since_ms));
     twin_young()->accounts_count = count;
+    uint64_t records = twin_young()->records;
+    twin_young()->records = 40959; /* of few accounts */
+    assert_false(ahead_is_long(&twin.ahead, since_ms));
+    twin_young()->records = 40960;
+    assert_true(ahead_is_long(&twin.ahead, since_ms));
+    twin_young()->accounts_count = 40960 / 4;
+    assert_false(ahead_is_long(&twin.ahead, since_ms));
+    twin_young()->accounts_count--;
+    assert_true(ahead_is_long(&twin.ahead, since_ms));
+    twin_young()->accounts_count = count;
+    twin_young()->records = records;
 }
 
 static size_t pages_in_use(void)

@@ -12,11 +12,13 @@
 #include "store/lmdb/serving.h"
 
 enum {
-    LONG_MS = 1000,        /* so old may be what the file lacks */
-    ACCOUNT_PAGES = 3,     /* a leaf, what it splits into, its share of the branches */
-    KEY_PAGES = 4,         /* the same, and its share of the table by age */
-    CHECKPOINT_PAGES = 64, /* roots, the branches of the first few, LMDB's own lists */
-    PAGE_RECORDS = 16,     /* that a page of the journal holds at least */
+    LONG_MS = 1000,         /* so old may be what the file lacks */
+    OF_FEW_RECORDS = 40960, /* some 3 MiB of pages */
+    OF_FEW_TIMES = 4,       /* that each account was asked for, on average */
+    ACCOUNT_PAGES = 3,      /* a leaf, what it splits into, its share of the branches */
+    KEY_PAGES = 4,          /* the same, and its share of the table by age */
+    CHECKPOINT_PAGES = 64,  /* roots, the branches of the first few, LMDB's own lists */
+    PAGE_RECORDS = 16,      /* that a page of the journal holds at least */
 };
 
 static const struct generation *young_of(const struct ahead *ahead)
@@ -58,10 +60,19 @@ bool ahead_is_resting(const struct ahead *ahead, int64_t now_ms)
     return ahead->has_failed && now_ms - ahead->failed_ms < LONG_MS;
 }
 
+/* As long as other accounts come, a later checkpoint has fewer pages for each; with the same ones over and over
+ * only memory grows, by the journal's pages. */
+static bool is_of_few(const struct generation *young)
+{
+    return young->records >= OF_FEW_RECORDS &&
+           young->accounts_count < young->records / OF_FEW_TIMES;
+}
+
 bool ahead_is_long(const struct ahead *ahead, int64_t now_ms)
 {
-    return young_of(ahead)->records > 0 &&
-           (now_ms - ahead->since_ms >= LONG_MS || !ahead_has_room(ahead, BATCH_OPS_MAX));
+    const struct generation *young = young_of(ahead);
+    return young->records > 0 && (now_ms - ahead->since_ms >= LONG_MS || is_of_few(young) ||
+                                  !ahead_has_room(ahead, BATCH_OPS_MAX));
 }
 
 /* The first batch, and one that comes when it is time for a checkpoint, are for who makes those. */
