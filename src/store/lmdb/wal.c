@@ -25,8 +25,8 @@
 enum {
     MAGIC = 0x415743 /* "CWA" */,
     MAGIC_BITS = 24,
-    VERSION =
-        1, /* another one takes another OP_WIRE_VERSION too: processes of both share no folder */
+    /* Another one takes another OP_WIRE_VERSION too: processes of both share no folder. */
+    VERSION = 1,
     OURS = VERSION << MAGIC_BITS | MAGIC,
     MAGIC_BYTES = 4, /* with the version */
     RECORDS_AT = 40,
@@ -224,9 +224,8 @@ void wal_close(struct wal *wal, uint64_t sequence)
     if (sequence > 0) {
         wal_begin(wal);
         wal_restart(wal);
-        (void)!wal_write(
-            wal,
-            sequence); /* else somebody of this version looks at it, and finds nothing to book */
+        /* Else somebody of this version looks at it, and finds nothing to book. */
+        (void)!wal_write(wal, sequence);
     }
     close(wal->fd);
     wal->fd = -1;

@@ -57,8 +57,8 @@ struct wal {
     uint64_t lap;       /* the lap's first sequence; 0: not known yet */
     uint64_t next;      /* sequence after the lap's last */
     uint64_t at;        /* where the next block goes, bytes */
-    int error; /* of reading it, an errno; 0: none so far. With one, none of the questions is answered */
-    uint64_t batches; /* of the ledger so far; the caller counts those not written here */
+    int error;          /* of reading it, an errno; 0: none so far, or no question has an answer */
+    uint64_t batches;   /* of the ledger so far; the caller counts those not written here */
 
     size_t bytes;     /* of the block that is being made */
     uint32_t records; /* in it */
